@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* PCI bus 0: found, quieted and configured by EL2 alone. No domain ever sees configuration space. */
+#pragma once
+#include "hyp/addr.h"
+#include "hyp/platform.h"
+
+#define PCI_FUNCTION_MAX 32
+
+struct pci_function {
+    uint32_t slot;       /* function 0 of device `slot` on bus 0; others are logged and kept off */
+    uint16_t vendor, device;
+    uint32_t class_code; /* 24 bits */
+    uint32_t intid;      /* of its INTx pin; 0 none */
+    uint32_t stream_id;
+    bool bypasses_iommu; /* virtio without VIRTIO_F_ACCESS_PLATFORM */
+};
+
+/** Enumerates bus 0: memory, I/O and bus mastering off everywhere. ERR_NO_ENTRY: no bridge. Context: EL2 boot. */
+err_t pci_start(const struct platform *p) MUST_CHECK;
+uint32_t pci_function_count(void);
+const struct pci_function *pci_function_at(uint32_t index);
+/**
+ * Assigns BARs (each page-aligned, from the bridge's 32-bit window), turns memory decoding on, bus mastering stays off.
+ * *bar0 gets BAR0, whole pages. ERR_NO_ENTRY: no such function. ERR_NO_MEMORY: window full. Context: EL2 boot.
+ */
+err_t pci_assign(uint32_t slot, struct pa_range *bar0) MUST_CHECK;
+/** Bus mastering of an assigned function. Context: EL2, any; two config accesses. */
+void pci_bus_master(uint32_t slot, bool on);

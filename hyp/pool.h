@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* EL2's own memory: pages handed out at boot, never returned. */
+#pragma once
+#include "hyp/addr.h"
+
+/** Zeroed pages, contiguous, aligned to their size rounded up to a power of two when aligned is true. NULL: exhausted. Context: EL2 boot. EL2 virtual address == physical address. */
+void *pool_take(uint64_t page_count, bool aligned);

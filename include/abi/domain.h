@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What a driver domain looks like from inside and from the supervisor: IPA map, states, causes. */
+#pragma once
+#include <stdint.h>
+
+#define DOMAIN_MAX      8 /* domains of one system, main included; main is always index 0 */
+#define DOMAIN_NAME_MAX 32 /* bytes, NUL-terminated */
+
+/*
+ * IPA map of a driver domain. These are addresses of the virtual machine that EL2 makes, the same on
+ * every board. Main and stock guests have none of it: main is identity-mapped and finds
+ * everything in its bootinfo.
+ */
+#define DOMAIN_GICD_IPA    0x01000000UL /* emulated distributor, 64 KiB */
+#define DOMAIN_GICR_IPA    0x01100000UL /* emulated redistributor, 128 KiB */
+#define DOMAIN_MMIO_IPA    0x02000000UL /* device pages, one device after the other, page-aligned */
+#define DOMAIN_LINK_IPA    0x03000000UL /* link register page i at + i * 4 KiB */
+#define DOMAIN_RAM_IPA     0x10000000UL /* the image at its start, bootinfo in its last page */
+#define DOMAIN_WINDOW_IPA  0x20000000UL /* window of link i at + i * DOMAIN_WINDOW_STEP */
+#define DOMAIN_WINDOW_STEP 0x01000000UL /* so a window is at most 16 MiB */
+
+enum domain_state {
+    DOMAIN_ABSENT = 0,  /* refused at boot: device missing or image hash wrong */
+    DOMAIN_LOADED,      /* memory filled from the pristine image, not started */
+    DOMAIN_RUNNING,
+    DOMAIN_DEAD,        /* has a cause; waits for HVC_DOMAIN_STEP */
+    DOMAIN_QUIESCED,    /* vCPU out, lines dead, DMA proven still; waits for scrub and reload */
+    DOMAIN_QUARANTINED, /* DMA could not be proven still: never reused before a reset */
+    DOMAIN_STATE_COUNT
+};
+
+enum death_cause {
+    CAUSE_NONE = 0,
+    CAUSE_PANIC,      /* HVC_PANIC: the domain gave itself up */
+    CAUSE_FAULT,      /* stage-2 fault: detail = IPA, info = ESR */
+    CAUSE_FORBIDDEN,  /* forbidden instruction or register: detail = ESR, info = ELR */
+    CAUSE_DMA,        /* its device was stopped at the fence: detail = address, info = stream */
+    CAUSE_HANG,       /* a watched queue made no progress: detail = link index, info = avail.idx */
+    CAUSE_BUDGET,     /* abuse ceiling (traps, log, interrupts per period) */
+    CAUSE_PROTOCOL,   /* reported by a client or found by EL2: detail = link index, info = what */
+    CAUSE_KILLED,     /* by the operator */
+    CAUSE_COUNT
+};
+
+/* What HVC_DOMAIN_STEP says. */
+enum step_verdict {
+    STEP_AGAIN = 0,   /* call again after x2 nanoseconds (0: at once) */
+    STEP_DONE,        /* the domain runs again */
+    STEP_QUARANTINED, /* no proof that its device is still: it stays down */
+    STEP_IDLE         /* the domain is not dead: nothing to do */
+};
+
+/* Items of HVC_DOMAIN_INFO; each fills x1..x4 (and x5, x6 where said). */
+enum domain_item {
+    DOMAIN_ITEM_NAME = 0, /* x1..x4: 32 bytes, NUL-padded */
+    DOMAIN_ITEM_STATE,    /* x1 enum domain_state, x2 generation, x3 enum death_cause, x4 detail, x5 info, x6 deaths */
+    DOMAIN_ITEM_MEMORY,   /* x1 bytes of RAM, x2 bytes of windows it serves, x3 image bytes */
+    DOMAIN_ITEM_CPU,      /* x1 ticks run, x2 EL2 ticks charged to it, x3 budget in us (0: none), x4 period in us */
+    DOMAIN_ITEM_LINKS,    /* x1 completions served in all, x2 in this incarnation, x3 links, x4 doorbells */
+    DOMAIN_ITEM_REGS,     /* last death: x1 pc, x2 sp, x3 esr, x4 far, x5 lr, x6 pstate */
+    DOMAIN_ITEM_COUNT
+};
