@@ -6,8 +6,8 @@
 #include "lib/base.h"
 
 /**
- * Formats into out[out_bytes], always NUL-terminated. Knows %s %c %d %i %u %x %p %% with width, '0', '-', l, ll, z.
- * An unknown directive is printed as it stands. Returns the bytes written, without the NUL; what does not fit is cut.
+ * Formats into out[out_bytes], always NUL-terminated. Knows %s %c %d %i %u %x %X %p %% with width, '0', '-', l, ll, z,
+ * and %.Ns. From an unknown directive on, the text is printed as it stands. Returns the bytes written, without the NUL; what does not fit is cut.
  * Context: any; no memory, no floating point.
  */
 size_t format_v(char *out, size_t out_bytes, const char *fmt, va_list args);
