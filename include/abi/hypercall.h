@@ -26,6 +26,9 @@
 #define HVC_TRACE_READ   (HVC_BASE + 13) /* x1 = sequence -> x1 = sequence after it, x3..x6 = one record; ERR_NO_ENTRY: none yet */
 #define HVC_STATS        (HVC_BASE + 14) /* x1 = enum hyp_stat -> x1 = value */
 
+/* x1 = domain, which is dead: nobody restarts it for now, its links say LINK_SERVER_GONE until a HVC_DOMAIN_STEP takes it up again. */
+#define HVC_DOMAIN_GIVE_UP (HVC_BASE + 15)
+
 enum hyp_stat {
     HYP_STAT_INTERRUPTS = 0,  /* physical interrupts acknowledged at EL2 */
     HYP_STAT_TIMER_WRITES,    /* programmings of the EL2 timer */

@@ -31,5 +31,5 @@ struct sup_domain {
     uint32_t given_up;
     uint32_t budget_us, period_us;
     uint32_t reserved;
-    uint64_t last_restart_ticks; /* death to publish, CNTVCT ticks; 0: never */
+    uint64_t last_restart_ticks; /* death noticed to the start of the next incarnation, CNTVCT ticks; 0: never */
 };
