@@ -56,6 +56,14 @@ static void put_number(struct sink *s, const struct directive *d, uint64_t value
     put_padded(s, d, text + at, sizeof(text) - at);
 }
 
+static const char *parse_count(const char *p, size_t *out)
+{
+    size_t count = 0;
+    for (; *p >= '0' && *p <= '9'; p++) count = MIN(count * 10 + (size_t)(*p - '0'), 10000);
+    *out = count;
+    return p;
+}
+
 /* Decodes what follows '%'. Returns the character after the verb. */
 static const char *parse(const char *p, struct directive *d)
 {
@@ -69,15 +77,8 @@ static const char *parse(const char *p, struct directive *d)
             break;
         }
     }
-    for (; *p >= '0' && *p <= '9' && d->width < 1000; p++) {
-        d->width = d->width * 10 + (size_t)(*p - '0');
-    }
-    if (*p == '.') {
-        d->max_chars = 0;
-        for (p++; *p >= '0' && *p <= '9' && d->max_chars < 1000; p++) {
-            d->max_chars = d->max_chars * 10 + (size_t)(*p - '0');
-        }
-    }
+    p = parse_count(p, &d->width);
+    if (*p == '.') p = parse_count(p + 1, &d->max_chars);
     while (*p == 'l' || *p == 'z') {
         d->wide = true;
         p++;
