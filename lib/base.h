@@ -12,6 +12,9 @@
 #define STATIC_ASSERT  _Static_assert
 #define MUST_CHECK     __attribute__((warn_unused_result))
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+/* Code and constants of the boot, dropped before the first domain runs. */
+#define INIT_CODE      __attribute__((section(".init.text")))
+#define INIT_DATA      __attribute__((section(".init.rodata")))
 #define KIB(n)         (UINT64_C(1024) * (n))
 #define MIB(n)         (KIB(1024) * (n))
 #define GIB(n)         (MIB(1024) * (n))
