@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Storage domains that crash, hang, reach out and lie: the right cause, canaries unchanged, the clients' I/O goes on."""
+import os
+import re
+import time
+
+import pytest
+
+import canary
+import disks
+import variants
+import zeros
+from test_files import sum_in_zeros
+from test_restart import generation, wait_generation
+
+MEMORY = "512M"
+CANARY = 256 << 20
+AFTER = 100  # requests: more than 64, so that no death counts towards giving up
+DATA = {"/a": 1 << 20, "/hello": b"hello\n"}
+
+
+def faulty(image, params="", second=True, deadline_ms=300):
+    extra = ["DEADLINE_MS=%d" % deadline_ms, "CANARY=0x%x" % CANARY] + (["DISKS=2"] if second else [])
+    return variants.storage(image, f"after={AFTER} {params}".strip(), tuple(extra))
+
+
+def start(tmp, variant, second=True):
+    images = [disks.make(os.path.join(tmp, "d.img"), "64M", DATA)]
+    if second:
+        images.append(disks.make(os.path.join(tmp, "e.img"), "64M", {"/other": b"the second disk\n"}))
+    return zeros.boot(variant, images, memory=MEMORY, timeout=120), images
+
+
+def work(m, rounds, first=0):
+    """I/O that misses every cache: each round writes a file and syncs it. No command may print an error."""
+    for i in range(first, first + rounds):
+        for line in (f"write /w{i} round {i}", "sync"):
+            out = m.cmd(line, 90).strip()
+            assert out == "", f"{line}: {out}"
+
+
+def work_until_death(m, rounds=200):
+    """Works until the domain died at least once; returns the number of files written."""
+    done = 0
+    while generation(m) == 0:
+        assert done < rounds, f"no death after {done} rounds: {m.domains()}"
+        work(m, 10, done)
+        done += 10
+    work(m, 5, done)  # I/O goes on
+    return done + 5
+
+
+def check_disk(m, image, files):
+    m.cmd("sync", 90)
+    m.poweroff(90)
+    disks.fsck(image)
+    for i in range(files):
+        assert disks.read(image, f"/w{i}").strip() == f"round {i}".encode(), f"/w{i}"
+    assert disks.read(image, "/a") == disks.pattern(1 << 20)
+
+
+def check_fault(tmp, variant, cause, second=True):
+    """The whole course of a fault: canaries, cause, I/O, disk. Returns what the log said."""
+    m, images = start(tmp, variant, second)
+    guarded = canary.regions(m, m.memory_map())
+    before = canary.snapshot(m, guarded)
+    files = work_until_death(m)
+    table = m.domains()
+    assert table["storage"]["cause"] == cause, table
+    assert int(table["storage"]["gen"]) >= 1
+    if second:
+        assert "the second disk" in m.cmd("cat /disk2/other")
+        assert table["storage2"]["gen"] == "0", table
+    assert canary.changed(before, canary.snapshot(m, guarded)) == []
+    log = m.log()
+    assert re.search(rf"storage\b.*{cause}", log), log[-1500:]
+    check_disk(m, images[0], files)
+    return log
+
+
+@pytest.fixture(scope="module")
+def places():
+    """Where things lie in this configuration: EL2's own log of a healthy boot."""
+    import tempfile
+    tmp = tempfile.mkdtemp(prefix="places-", dir=zeros.TMP)
+    m, _ = start(tmp, variants.storage("storage", "", (f"CANARY=0x{CANARY:x}", "DISKS=2", "DEADLINE_MS=300")))
+    mem = m.memory_map()
+    m.kill()
+    return mem
+
+
+def target(places, what):
+    """A physical address in the middle of the first range of that kind."""
+    kind, name = what.split()
+    for (k, n), ranges in places.items():
+        if k == kind and (name == "*" or n == name):
+            start_, size = ranges[0]
+            return start_ + (size // 2 & ~0xfff) + 0x40
+    raise AssertionError(f"EL2's log has no `mem: {what}` line")
+
+
+TARGETS = ["text hyp", "rodata hyp", "s2 *", "streams *", "pristine storage2", "image main", "ram storage2", "ram canary"]
+
+
+@pytest.mark.limit(300)
+def test_crash_is_named_panic_and_io_goes_on(tmp):
+    check_fault(tmp, faulty("storage-crash"), "panic")
+
+
+@pytest.mark.limit(300)
+def test_hang_is_detected_and_io_goes_on(tmp):
+    check_fault(tmp, faulty("storage-hang"), "hang")
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("what", TARGETS)
+def test_wild_write_is_a_fault_and_canaries_unchanged(tmp, places, what):
+    check_fault(tmp, faulty("storage-wild-write", f"addr=0x{target(places, what):x}"), "fault")
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("what", ["text hyp", "image main", "ram storage2", "ram canary"])
+def test_wild_read_is_a_fault_and_canaries_unchanged(tmp, places, what):
+    check_fault(tmp, faulty("storage-wild-read", f"addr=0x{target(places, what):x}"), "fault")
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("what", TARGETS)
+def test_wild_dma_is_stopped_at_the_fence_and_canaries_unchanged(tmp, places, what):
+    address = target(places, what) & ~0xfff
+    log = check_fault(tmp, faulty("storage-wild-dma", f"addr=0x{address:x}"), "dma")
+    assert re.search(rf"{address:x}", log), "the log names the address that the device wanted"
+
+
+@pytest.mark.limit(300)
+def test_wild_dma_into_its_own_read_only_code_is_stopped(tmp):
+    check_fault(tmp, faulty("storage-wild-dma", "addr=0x10000000"), "dma")
+
+
+@pytest.mark.limit(300)
+def test_lie_used_id_is_refused_reported_and_data_right(tmp):
+    check_fault(tmp, faulty("storage-lie-used-id"), "protocol")
+
+
+@pytest.mark.limit(300)
+def test_lie_used_len_is_refused_reported_and_data_right(tmp):
+    check_fault(tmp, faulty("storage-lie-used-len"), "protocol")
+
+
+@pytest.mark.limit(300)
+def test_no_notify_and_sleep_is_detected_as_a_hang(tmp):
+    check_fault(tmp, faulty("storage-no-notify-and-sleep"), "hang")
+
+
+@pytest.mark.limit(300)
+def test_never_eoi_timer_leaves_other_domains_timers_alone(tmp):
+    m, _ = start(tmp, faulty("storage-never-eoi-timer"))
+    work(m, 30)
+    for seconds in (1, 2):
+        began = time.monotonic()
+        m.cmd(f"sleep {seconds}", 60)
+        took = time.monotonic() - began
+        assert seconds * 0.9 <= took <= seconds + 1.5, f"sleep {seconds} took {took:.2f} s"
+    assert "the second disk" in m.cmd("cat /disk2/other")
+    m.cmd("cp /a /disk2/a")
+    assert sum_in_zeros(m, "/disk2/a") == disks.sha256(disks.pattern(1 << 20))
+    assert m.domains()["storage2"]["gen"] == "0"
+
+
+@pytest.mark.limit(400)
+def test_hundred_thousand_requests_with_a_never_empty_queue_are_no_hang(tmp):
+    variant = variants.get(defines=("DEADLINE_MS=100",))
+    m = zeros.boot(variant, [disks.make(os.path.join(tmp, "d.img"), "64M", {"/a": 16 << 20})])
+    before = int(m.domains()["storage"]["served"])
+    end = time.monotonic() + 300 * zeros.SCALE
+    while int(m.domains()["storage"]["served"]) - before < 100_000:
+        assert time.monotonic() < end, m.domains()
+        m.cmd("bench read_4k 20000", 200)
+    assert m.domains()["storage"]["gen"] == "0", m.domains()
+
+
+@pytest.mark.limit(300)
+def test_a_domain_that_dies_at_once_again_and_again_is_given_up_and_cleared_by_hand(tmp):
+    variant = variants.storage("storage-crash", "after=1", ("DISKS=2",))
+    images = [disks.make(os.path.join(tmp, "d.img"), "64M", DATA), disks.make(os.path.join(tmp, "e.img"), "64M", {"/other": b"alive\n"})]
+    m = zeros.boot(variant, images, timeout=180)
+    end = time.monotonic() + 60 * zeros.SCALE
+    while "up" not in m.cmd("domains").lower():
+        assert time.monotonic() < end, m.cmd("domains")
+    assert re.search(r"cat: /hello: ", m.cmd("cat /hello", 90))
+    assert "alive" in m.cmd("cat /disk2/other")
+    gen = generation(m)
+    m.cmd("domains clear storage")
+    wait_generation(m, gen + 1)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Idle is silent: at the prompt no interrupt and no timer programming happens (design.md section 8, Measuring)."""
+import os
+import re
+import time
+
+import pytest
+
+import disks
+import variants
+import zeros
+
+IDLE_S = 10
+
+
+def counters(m):
+    """EL2's own counters, read out of memory with the machine stopped: (interrupts, timer programmings)."""
+    start, size = stats_range(m)
+    data = m.memory(start, size)
+    return [int.from_bytes(data[i:i + 8], "little") for i in range(0, 16, 8)]
+
+
+def stats_range(m):
+    ranges = m_map(m).get(("stats", "hyp"))
+    assert ranges, "EL2's log has no `mem: stats hyp` line"
+    return ranges[0]
+
+
+def m_map(m):
+    if not hasattr(m, "kept_map"):
+        m.kept_map = m.memory_map()
+    return m.kept_map
+
+
+def quiet(m, log, seconds):
+    """Stop, read, go on for so long, stop, read: (counters before, after, lines QEMU logged between)."""
+    m_map(m)
+    m.drain(2.0)
+    m.qmp("stop")
+    before, at = counters(m), os.path.getsize(log)
+    m.qmp("cont")
+    time.sleep(seconds)
+    m.qmp("stop")
+    after = counters(m)
+    with open(log, "rb") as f:
+        f.seek(at)
+        lines = f.read().decode(errors="replace").splitlines()
+    m.qmp("cont")
+    return before, after, lines
+
+
+def boot_watched(tmp, **kwargs):
+    log = os.path.join(tmp, "qemu.log")
+    image = disks.make(os.path.join(tmp, "d.img"), "64M", {"/hello": b"hello\n"})
+    m = zeros.boot(disks=[image], extra=["-d", "int", "-D", log, "-trace", "arm_gt_*"], **kwargs)
+    return m, log
+
+
+def noise(lines):
+    """Log lines that say that something ran: an exception taken or a timer written. QEMU's own stop and cont log gt_recalc lines."""
+    return [line for line in lines if re.search(r"Taking exception|_write|Exception return", line)]
+
+
+@pytest.mark.limit(300)
+def test_idle_at_the_prompt_no_interrupt_no_timer_programming_in_10_s(tmp, campaign):
+    m, log = boot_watched(tmp)
+    m.cmd("cat /hello")
+    m.drain(3.0)
+    before, after, lines = quiet(m, log, IDLE_S)
+    campaign("idle_interrupts_10s", after[0] - before[0], "interrupts", 0, "lower", peers={"Linux 6.1": 64, "Xen 4.17 dom0": 68})
+    assert before == after, f"interrupts, timer programmings: {before} -> {after}"
+    assert noise(lines) == [], "\n".join(noise(lines)[:20])
+    assert "ok" in m.cmd("echo ok")
+    assert "hello" in m.cmd("cat /hello")
+
+
+@pytest.mark.limit(300)
+def test_idle_again_after_a_kill_and_a_copy(tmp):
+    m, log = boot_watched(tmp)
+    m.cmd("cp /hello /copy")
+    m.cmd("domains kill storage")
+    m.cmd("cat /copy")
+    m.cmd("sync")
+    m.drain(3.0)
+    before, after, lines = quiet(m, log, 5)
+    assert before == after, f"interrupts, timer programmings: {before} -> {after}"
+    assert noise(lines) == [], "\n".join(noise(lines)[:20])
+    assert "ok" in m.cmd("echo ok")
+
+
+@pytest.mark.limit(300)
+def test_idle_with_two_disks_and_four_cores(tmp):
+    log = os.path.join(tmp, "qemu.log")
+    images = [disks.make(os.path.join(tmp, f"{n}.img"), "64M", {"/hello": b"hello\n"}) for n in "de"]
+    m = zeros.boot(variants.get(defines=("DISKS=2",)), images, smp=4, extra=["-d", "int", "-D", log, "-trace", "arm_gt_*"])
+    m.cmd("cat /disk2/hello")
+    m.drain(3.0)
+    before, after, lines = quiet(m, log, 5)
+    assert before == after
+    assert noise(lines) == [], "\n".join(noise(lines)[:20])
+    assert "ok" in m.cmd("echo ok")

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A storage domain that is killed comes back, and its clients notice nothing."""
+import os
+import re
+import time
+
+import pytest
+
+import disks
+import zeros
+from test_files import sum_in_zeros
+
+
+def generation(m, name="storage"):
+    return int(m.domains()[name]["gen"])
+
+
+def wait_generation(m, at_least, name="storage", timeout=30):
+    end = time.monotonic() + timeout * zeros.SCALE
+    while generation(m, name) < at_least:
+        assert time.monotonic() < end, f"{name} did not reach generation {at_least}: {m.domains()}"
+
+
+@pytest.mark.limit(400)
+def test_twenty_kills_during_a_copy_lose_nothing(tmp):
+    data = disks.pattern(256 << 20)
+    image = disks.make(os.path.join(tmp, "d.img"), "1G", {"/big": data})
+    m = zeros.boot(disks=[image])
+    start = generation(m)
+    m.cmd("cp /big /copy &")
+    for i in range(20):
+        assert "domains:" not in m.cmd("domains kill storage"), f"kill {i + 1} was refused"
+        wait_generation(m, start + i + 1)
+    running = m.cmd("jobs")
+    assert "cp" in running, f"the copy was over before the 20th kill: {running}"
+    out = m.cmd("wait", 300)
+    assert not re.search(r"error|fail|cp:", out.lower()), out
+    assert generation(m) == start + 20
+    assert m.domains()["storage"]["cause"] == "killed"
+    assert sum_in_zeros(m, "/copy", 180) == disks.sha256(data)
+    m.poweroff()
+    disks.fsck(image)
+    assert disks.sha256(disks.read(image, "/copy")) == disks.sha256(data)
+
+
+def test_kill_while_idle_comes_back_by_itself(tmp):
+    m = zeros.boot(disks=[disks.make(os.path.join(tmp, "d.img"), "64M", {"/hello": b"hi there\n"})])
+    start = generation(m)
+    m.cmd("domains kill storage")
+    wait_generation(m, start + 1)
+    assert m.domains()["storage"]["state"] == "running"
+    assert "hi there" in m.cmd("cat /hello")
+
+
+def test_operator_kills_do_not_count_towards_giving_up(tmp):
+    m = zeros.boot(disks=[disks.make(os.path.join(tmp, "d.img"), "64M", {"/hello": b"hi there\n"})])
+    start = generation(m)
+    for i in range(8):
+        m.cmd("domains kill storage")
+        wait_generation(m, start + i + 1)
+    assert m.domains()["storage"]["state"] == "running"
+    assert "hi there" in m.cmd("cat /hello")
+
+
+def test_restart_command_starts_a_new_generation(tmp):
+    m = zeros.boot(disks=[disks.make(os.path.join(tmp, "d.img"), "64M", {"/hello": b"hi there\n"})])
+    start = generation(m)
+    m.cmd("domains restart storage")
+    wait_generation(m, start + 1)
+    assert "hi there" in m.cmd("cat /hello")
+
+
+def test_dump_shows_registers_of_the_killed_domain(tmp):
+    m = zeros.boot(disks=[disks.make(os.path.join(tmp, "d.img"), "64M", {"/hello": b"hi there\n"})])
+    m.cmd("domains kill storage")
+    wait_generation(m, 1)
+    dump = m.cmd("domains dump storage")
+    assert re.search(r"\bpc\b", dump, re.I) and re.search(r"[0-9a-f]{8}", dump), dump
+
+
+def test_kill_of_main_or_of_nobody_is_refused(tmp):
+    m = zeros.boot(disks=[disks.make(os.path.join(tmp, "d.img"), "64M", {"/hello": b"hi there\n"})])
+    assert "domains: " in m.cmd("domains kill main")
+    assert "domains: nobody" in m.cmd("domains kill nobody")
+    assert "hi there" in m.cmd("cat /hello")
+
+
+@pytest.mark.limit(300)
+def test_kill_during_sync_keeps_e2fsck_clean(tmp):
+    image = disks.make(os.path.join(tmp, "d.img"), "64M", {"/a": 4 << 20})
+    m = zeros.boot(disks=[image])
+    for i in range(6):
+        m.cmd(f"cp /a /a{i} &")
+        m.cmd("domains kill storage")
+        m.cmd("sync &")
+        m.cmd("domains kill storage")
+        m.cmd("wait", 120)
+    m.poweroff()
+    disks.fsck(image)
+    for i in range(6):
+        assert disks.read(image, f"/a{i}") == disks.pattern(4 << 20)
+
+
+def test_kill_during_a_tree_of_files_keeps_e2fsck_clean(tmp):
+    image = disks.make(os.path.join(tmp, "d.img"), "64M")
+    m = zeros.boot(disks=[image])
+    for i in range(60):
+        m.send(f"write /f{i} content {i}\r")
+        if i % 6 == 5:
+            m.send("domains kill storage\r")
+    m.cmd("echo all typed", 120)
+    m.poweroff()
+    disks.fsck(image)
+    for i in range(60):
+        assert disks.read(image, f"/f{i}").strip() == f"content {i}".encode()
