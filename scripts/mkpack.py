@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Makes a bootable system out of built programs: system.dtb (manifest with hashes), the system pack and the Image.
+
+  mkpack.py --hyp hyp.elf --dts system.dts [--define NAME=VALUE]... --images DIR... --out DIR
+            [--autorun FILE] [--image NAME=FILE]... [--stale NAME=FILE]... [--check TOOL [ARG]...] [--pack-name NAME]
+
+The manifest names images (`image = "storage"`); NAME.img is looked for in the folders of --images. --image puts another
+file in the place of one before hashes are taken, --stale after: EL2 must refuse that one. Same input, same bytes out.
+"""
+import argparse
+import hashlib
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+HASH_BYTES = 32
+FDT_BEGIN_NODE, FDT_END_NODE, FDT_PROP, FDT_NOP, FDT_END = 1, 2, 3, 4, 9
+CPIO_HEADER_BYTES = 110
+DATA_ALIGN = 8
+
+
+class Refused(Exception):
+    """The input is wrong; str() is one line for the user."""
+
+
+def run(argv, stdin=None):
+    p = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    if p.returncode != 0:
+        raise Refused(f"{os.path.basename(argv[0])}: {(p.stderr + p.stdout).decode(errors='replace').strip()}")
+    return p.stdout
+
+
+def preprocess(dts, defines):
+    argv = ["cpp", "-nostdinc", "-undef", "-P", "-x", "assembler-with-cpp", "-I", os.path.dirname(dts) or "."]
+    return run(argv + [f"-D{d}" for d in defines] + [dts])
+
+
+def compile_dts(source):
+    return run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", "-", "-"], source)
+
+
+def image_nodes(dtb):
+    """(path, image name) of every node with an `image` property, in tree order."""
+    _, _, struct_at, strings_at = struct.unpack_from(">4I", dtb)
+    found, path, at = [], [], struct_at
+    while True:
+        token = struct.unpack_from(">I", dtb, at)[0]
+        at += 4
+        if token == FDT_BEGIN_NODE:
+            end = dtb.index(b"\0", at)
+            path.append(dtb[at:end].decode())
+            at = (end + 4) & ~3
+        elif token == FDT_END_NODE:
+            path.pop()
+        elif token == FDT_PROP:
+            size, name_at = struct.unpack_from(">2I", dtb, at)
+            at += 8
+            name = dtb[strings_at + name_at:dtb.index(b"\0", strings_at + name_at)]
+            if name == b"image":
+                found.append((path[1:], dtb[at:at + size].rstrip(b"\0").decode()))
+            at = (at + size + 3) & ~3
+        elif token == FDT_END:
+            return found
+        elif token != FDT_NOP:
+            raise Refused("dtc gave a tree this script cannot read")
+
+
+def hash_fragment(nodes, digests):
+    """A piece of dts that gives every node its image's hash."""
+    lines = []
+    for path, image in nodes:
+        opening = " ".join(f"{part} {{" for part in path)
+        lines.append(f"/ {{ {opening} hash = [{digests[image]}]; {'}; ' * len(path)}}};")
+    return "\n".join(lines).encode()
+
+
+def load_images(names, folders, replaced):
+    files = {}
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+            raise Refused(f"image \"{name}\": not a file name")
+        candidates = [replaced[name]] if name in replaced else [os.path.join(d, name + ".img") for d in folders]
+        path = next((c for c in candidates if os.path.exists(c)), None)
+        if path is None:
+            raise Refused(f"image \"{name}\" is named by the manifest and not built (looked for {' '.join(candidates)})")
+        with open(path, "rb") as f:
+            files[name] = f.read()
+    return files
+
+
+def cpio(files):
+    """newc archive of {name: bytes}, sorted, no times or owners; data starts at multiples of 8."""
+    out = bytearray()
+
+    def entry(name, data, mode, inode):
+        name = name.encode() + b"\0"
+        while (len(out) + CPIO_HEADER_BYTES + len(name)) % DATA_ALIGN:
+            name += b"\0"
+        fields = [inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0]
+        out.extend(b"070701" + b"".join(b"%08X" % f for f in fields) + name + data)
+        out.extend(b"\0" * (-len(out) % 4))
+
+    for inode, name in enumerate(sorted(files), 1):
+        entry(name, files[name], 0o100444, inode)
+    entry("TRAILER!!!", b"", 0, 0)
+    out.extend(b"\0" * (-len(out) % 512))
+    return bytes(out)
+
+
+def symbol_value(elf, wanted):
+    """Value of a symbol and the lowest physical load address of a 64-bit little-endian ELF."""
+    phoff, shoff = struct.unpack_from("<QQ", elf, 32)
+    phentsize, phnum, shentsize, shnum = struct.unpack_from("<4H", elf, 54)
+    loads = [struct.unpack_from("<IIQQQQ", elf, phoff + i * phentsize) for i in range(phnum)]
+    base = min(p[4] for p in loads if p[0] == 1)
+    for i in range(shnum):
+        _, kind, _, _, at, size, link, _, _, entsize = struct.unpack_from("<IIQQQQIIQQ", elf, shoff + i * shentsize)
+        if kind != 2:
+            continue
+        strings = struct.unpack_from("<Q", elf, shoff + link * shentsize + 24)[0]
+        for sym in range(at, at + size, entsize):
+            name, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", elf, sym)
+            start = strings + name
+            if elf[start:start + len(wanted) + 1] == wanted + b"\0":
+                return value, base
+    raise Refused(f"hyp.elf has no symbol {wanted.decode()}")
+
+
+def make_image(hyp, digest):
+    """hyp as a flat binary with the manifest's hash patched in."""
+    with open(hyp, "rb") as f:
+        value, base = symbol_value(f.read(), b"manifest_hash")
+    with tempfile.NamedTemporaryFile() as flat:
+        run(["aarch64-linux-gnu-objcopy", "-O", "binary", hyp, flat.name])
+        with open(flat.name, "rb") as f:
+            image = bytearray(f.read())
+    offset = value - base
+    if offset + HASH_BYTES > len(image):
+        raise Refused("manifest_hash lies outside the image: it must not be in .bss")
+    image[offset:offset + HASH_BYTES] = digest
+    return bytes(image)
+
+
+def write(path, data):
+    part = f"{path}.{os.getpid()}"
+    with open(part, "wb") as f:
+        f.write(data)
+    os.rename(part, path)
+
+
+def pairs(items):
+    return dict(item.split("=", 1) for item in items)
+
+
+def build(args):
+    source = preprocess(args.dts, args.define)
+    nodes = image_nodes(compile_dts(source))
+    files = load_images(sorted({image for _, image in nodes}), args.images, pairs(args.image))
+    for name, path in pairs(args.image).items():
+        if name not in files:
+            with open(path, "rb") as f:
+                files[name] = f.read()
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    dtb = compile_dts(source + b"\n" + hash_fragment(nodes, digests))
+    os.makedirs(args.out, exist_ok=True)
+    dtb_path = os.path.join(args.out, "system.dtb")
+    write(dtb_path, dtb)
+    if args.check:
+        run(args.check + [dtb_path])
+    for name, path in pairs(args.stale).items():
+        with open(path, "rb") as f:
+            files[name] = f.read()
+    files["system.dtb"] = dtb
+    if args.autorun:
+        with open(args.autorun, "rb") as f:
+            files["autorun"] = f.read()
+    image = make_image(args.hyp, hashlib.sha256(dtb).digest())
+    write(os.path.join(args.out, args.pack_name), cpio(files))
+    write(os.path.join(args.out, "Image"), image)
+
+
+def parse(argv):
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--hyp", required=True)
+    p.add_argument("--dts", required=True)
+    p.add_argument("--define", action="append", default=[])
+    p.add_argument("--images", nargs="+", action="extend", default=[])
+    p.add_argument("--image", action="append", default=[], metavar="NAME=FILE")
+    p.add_argument("--stale", action="append", default=[], metavar="NAME=FILE")
+    p.add_argument("--autorun")
+    p.add_argument("--check", nargs="+", action="extend", default=[], metavar="TOOL")
+    p.add_argument("--pack-name", default="system.pack")
+    p.add_argument("--out", required=True)
+    return p.parse_args(argv)
+
+
+def main(argv):
+    try:
+        build(parse(argv))
+    except (Refused, OSError) as e:
+        print(f"mkpack: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

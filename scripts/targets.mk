@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# What can be asked of make. A line ending in `## text` is shown by `make help`.
+
+DTS       := boards/$(BOARD)/system.dts
+DISK_IMG  := $(BUILD)/disk.img
+DISK2_IMG := $(BUILD)/disk2.img
+SYSTEM    := $(B)/Image $(B)/system.pack $(B)/system.dtb
+defines   := $(if $(filter nvme,$(DISK)),DISK_NVME) DISKS=$(DISKS) $(patsubst -D%,%,$(DEFS))
+programs  := $(hyps:%=$(B)/%.elf) $(kernels:%=$(B)/%.img) $(domains:%=$(B)/domains/%.img) $(servers:%=$(B)/servers/%.img)
+image_dirs := $(B) $(B)/domains $(B)/servers
+checker   := $(BUILD)/host/manifest_check
+facts     := $(B)/facts.dtb
+
+.PHONY: all hyp kernel domains servers system-image deps setup disk run gdb test check unit target system fuzz bench \
+        help format format-check lint headers includes style hooks size clean variant manifest-check
+
+# ---- building ----
+
+all: $(programs) system-image ## everything: programs, system pack, Image (default)
+
+hyp: $(hyps:%=$(B)/%.elf) ## the EL2 image only
+kernel: $(kernels:%=$(B)/%.img) ## the main kernel only
+domains: $(domains:%=$(B)/domains/%.img) ## the driver domains only
+servers: $(servers:%=$(B)/servers/%.img) ## the EL0 programs only
+
+# The pack needs every program; while the tree is being written, what is there is built and this step is left out.
+ready_for_pack := $(and $(hyps),$(kernels),$(domains),$(servers),$(wildcard $(DTS)))
+ifdef READY
+$(eval $(call stamp,system,$(defines)))
+endif
+system-image: $(if $(ready_for_pack),$(SYSTEM)) ## Image and system pack
+
+checker_srcs := $(wildcard scripts/manifest_check.c hyp/manifest.c hyp/manifest_read.c)
+$(SYSTEM) &: $(programs) $(DTS) scripts/mkpack.py $(B)/flags/system $(if $(has_checker),$(checker) $(facts))
+	@echo "  PACK $(B)/system.pack"
+	$(Q)$(PYTHON) scripts/mkpack.py --hyp $(B)/hyp.elf --dts $(DTS) $(foreach d,$(defines),--define '$d') \
+	    --images $(image_dirs) --out $(B) $(if $(has_checker),--check $(checker) $(facts))
+
+variant: all ## another system from the same objects: NAME=n DEFS="-DX=y ..." [AUTORUN=file], into build/<board>/variants/n
+	@test -n "$(NAME)" || { echo 'usage: make variant NAME=crash DEFS="-DSTORAGE_IMAGE=\"storage-crash\""' >&2; exit 2; }
+	$(Q)$(PYTHON) scripts/mkpack.py --hyp $(B)/hyp.elf --dts $(DTS) $(foreach d,$(defines),--define '$d') \
+	    --images $(image_dirs) --out $(B)/variants/$(NAME) $(if $(AUTORUN),--autorun $(AUTORUN))
+	@echo "  PACK $(B)/variants/$(NAME)"
+
+deps: $(DEPS)/deps.mk ## third-party libraries
+setup: ## install missing packages and QEMU >= 10
+	@scripts/setup
+
+# ---- running ----
+
+$(DISK_IMG) $(DISK2_IMG): | $(BUILD)/setup.mk
+	@echo "  DISK $@"
+	$(Q)$(PYTHON) scripts/mkdisk.py $@ $(if $(filter $(DISK2_IMG),$@),--size 64M --no-big)
+
+disks := $(DISK_IMG) $(if $(filter 2,$(DISKS)),$(DISK2_IMG))
+disk: $(disks) ## the ext4 images that run uses; delete them to start afresh
+
+qemu := $(PYTHON) scripts/qemu --board $(BOARD) --disk $(DISK) $(foreach d,$(disks),--file $d)
+run: all $(disks) ## boot in QEMU to a prompt (leave with Ctrl-A X); DISK=nvme DISKS=2 ARGS="-smp 4 -m 2G"
+	@$(qemu) --kernel $(B)/Image --pack $(B)/system.pack -- $(ARGS)
+
+gdb: all $(disks) ## the same, stopped, waiting for a debugger on build/gdb.sock
+	@$(qemu) --kernel $(B)/Image --pack $(B)/system.pack --gdb $(BUILD)/gdb.sock -- $(ARGS)
+
+# ---- testing ----
+
+run_tests := $(PYTHON) tests/run.py
+test: all ## all four tiers; writes build/report/tests.xml; last line: N passed, N failed
+	@$(run_tests)
+unit: all ## host unit tests under ASan and UBSan
+	@$(run_tests) unit
+target: all ## EL2 and EL1 test images in QEMU
+	@$(run_tests) target
+system: all ## whole boots driven over serial and QMP
+	@$(run_tests) system
+fuzz: all ## every fuzz target for a few seconds
+	@$(run_tests) fuzz
+check: includes style format-check headers ## style and host tests, for the commit hook
+	@$(run_tests) unit
+bench: all $(disks) ## measure; writes build/report/bench.json and prints it
+	@$(PYTHON) tests/bench.py
+
+# ---- keeping the tree tidy ----
+
+own_c := $(shell git ls-files -co --exclude-standard -- '*.c' '*.h' 2>/dev/null | while read -r f; do [ -e "$$f" ] && echo "$$f"; done)
+format: ## clang-format all C files in place
+	@clang-format-14 -i $(own_c)
+format-check: ## fail when a C file is not formatted
+	@clang-format-14 --dry-run -Werror $(own_c)
+includes: ## who may include whom
+	@$(PYTHON) scripts/check_includes.py
+style: ## SPDX lines, function and file length
+	@$(PYTHON) scripts/check_style.py
+
+target_headers := $(filter include/% lib/% hyp/% kernel/% domains/% drivers/% servers/%,$(filter %.h,$(own_c)))
+kind_of = $(or $(if $(filter hyp/%,$1),hyp),$(if $(filter kernel/%,$1),kernel),$(if $(filter servers/%,$1),user),domain)
+define header_rule
+$(O)/headers/$1.ok: $1 $(B)/flags/$(call kind_of,$1)
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $($(call kind_of,$1)_CFLAGS) $(WARN) -Wno-unused-function -MMD -MP -MF $$@.d -MT $$@ -fsyntax-only -x c -include $1 /dev/null
+	@touch $$@
+endef
+ifneq ($(filter headers check,$(goals)),)
+$(foreach header,$(target_headers),$(eval $(call header_rule,$(header))))
+-include $(wildcard $(target_headers:%=$(O)/headers/%.ok.d))
+endif
+headers: $(target_headers:%=$(O)/headers/%.ok) ## each header compiles by itself
+
+lint_srcs := $(filter-out tests/% third_party/%,$(filter %.c,$(own_c)))
+lint: compile_commands.json ## clang-tidy over everything that is built
+	@printf '%s\n' $(lint_srcs) | xargs -P$(JOBS) -n4 clang-tidy-14 --quiet -p .
+
+# One line an object: what clangd and clang-tidy read.
+source_of = $(firstword $(wildcard $(patsubst $(O)/$1/%.o,%,$2).c) $(patsubst $(O)/$1/%.o,%,$2).S)
+commands = $(foreach kind,hyp kernel domain user,$(foreach object,$(filter-out $(O)/$(kind)/libfdt/%,$(filter $(O)/$(kind)/%,$(all_objects))),\
+    $(call command,$(call source_of,$(kind),$(object)),$(kind))))
+command = {"directory":"$(CURDIR)","file":"$1","command":"clang --target=aarch64-linux-gnu $(filter-out -mno-outline-atomics,$($2_CFLAGS)) $(WARN) -c $1"}@
+compile_commands.json: $(wildcard */module.mk) $(B)/flags/hyp $(B)/flags/user ## for clangd and clang-tidy
+	$(file >$@.new,$(commands))
+	@{ echo '['; tr '@' '\n' <$@.new | sed -n 's/^ *\({.*}\)/\1/p' | sed '$$!s/$$/,/'; echo ']'; } >$@; rm -f $@.new
+
+hooks: ## install the git hooks
+	@git config core.hooksPath scripts/hooks && echo "  HOOKS scripts/hooks"
+size: all ## text, data and lines of every image
+	@$(PYTHON) scripts/size.py $(B)
+clean: ## remove what was built (libraries stay in the cache)
+	@rm -rf $(BUILD) compile_commands.json
+help: ## this list
+	@sed -nE 's/^([a-z_.-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 26
+	@echo '  Variables: BOARD=$(BOARD) DISK=sdhci|nvme DISKS=1|2 ARGS="QEMU arguments" DEFS="-DX=y" BUILD=$(BUILD) JOBS=$(JOBS) V=1'
