@@ -80,8 +80,10 @@ user_lib  := $(B)/libzeros.a
 pico_libs := -L$(DEPS)/picolibc/lib -Wl,--start-group -lc $(user_lib) -lgcc -Wl,--end-group
 ext2fs_lib := $(DEPS)/ext2fs/libext2fs.a
 folder_libs = $(filter-out ext2fs,$($1_LIBS))
-library_SRCS = $(foreach lib,$(call folder_libs,$1),$(or $($(lib)_SRCS),$(wildcard servers/$(lib)/*.c servers/$(lib)/*.S)))
+# NAME_SRCS or servers_NAME_SRCS of a library, else all files of its folder.
+library_SRCS = $(foreach lib,$(call folder_libs,$1),$(or $(servers_$(lib)_SRCS),$($(lib)_SRCS),$(wildcard servers/$(lib)/*.c servers/$(lib)/*.S)))
 $(foreach name,$(SERVERS),$(eval $(name)_SRCS ?= $(wildcard servers/$(name)/*.c servers/$(name)/*.S)))
+server_rt_SRCS := $(sort $(server_rt_SRCS) $(servers_rt_SRCS))
 servers := $(call buildable,$(SERVERS),servers/rt/user.ld)
 $(foreach name,$(servers),$(eval $(call link,user,$(B)/servers/$(name),servers/rt/user.ld,\
     $(call objects,user,$($(name)_SRCS) $(call library_SRCS,$(name)) $(server_rt_SRCS)),\
