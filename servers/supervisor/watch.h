@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Watches the driver domains: notices deaths, applies the policy, brings them back step by step. No system calls. */
+#pragma once
+#include "abi/domain.h"
+#include "abi/link.h"
+#include "abi/proto/supervisor.h"
+#include "servers/supervisor/events.h"
+#include "servers/supervisor/policy.h"
+
+#define WATCH_DUMP_BYTES  KIB(8) /* of a dump that are kept */
+#define WATCH_BURST_STEPS 4096   /* steps without a pause before other work gets its turn */
+
+/* How EL2 and the clock are reached. */
+struct watch_env {
+    void *context; /* borrowed */
+    /* One hypercall: function, x1..x5 -> x1..x6. */
+    err_t (*call)(void *context, uint64_t function, const uint64_t arg[5], uint64_t result[6]);
+    uint64_t (*now_ns)(void *context);
+};
+
+enum watch_phase {
+    WATCH_UP = 0,      /* runs, or has never been started */
+    WATCH_STEPPING,    /* dead: steps go on at at_ns */
+    WATCH_GIVEN_UP,    /* stays dead until the operator says otherwise */
+    WATCH_QUARANTINED, /* stays dead until a reset */
+};
+
+struct watched {
+    char name[DOMAIN_NAME_MAX + 1];
+    enum watch_phase phase;
+    bool absent_noted;
+    bool starting;  /* the operator starts it anew: not a death to be told of */
+    uint64_t at_ns; /* of the next step */
+    uint64_t died_ns;
+    uint64_t restart_ns; /* how long the last rebirth took; 0: none yet */
+    uint32_t counted;    /* deaths that counted, all together */
+    struct policy policy;
+    char cause[EVENT_BYTES]; /* of the last death, as text */
+    uint32_t dump_bytes;
+    uint8_t dump[WATCH_DUMP_BYTES]; /* of the last death, as EL2 took it */
+};
+
+struct watch {
+    struct watch_env env;
+    struct events *events; /* borrowed: outlives it */
+    uint32_t count;        /* domains, main included */
+    char link_name[LINK_MAX][DOMAIN_NAME_MAX];
+    struct watched domain[DOMAIN_MAX]; /* [0], main, is not watched: EL2 does that */
+};
+
+/** Learns names and number of the domains. Deaths from before are found by the first watch_run. */
+void watch_init(struct watch *w, struct watch_env env, struct events *events);
+
+/**
+ * Looks at all domains and does the steps that are due. Returns when it wants to be called again (ns of env.now_ns),
+ * 0: only after the next death. Context: EL0; bounded by WATCH_BURST_STEPS hypercalls for each domain.
+ */
+uint64_t watch_run(struct watch *w);
+
+/** Kills a running domain. OK | ERR_NO_ENTRY no such domain | ERR_ARG main | ERR_STATE not running. */
+err_t watch_kill(struct watch *w, uint32_t index);
+
+/** Kills it when it runs, and starts it again at once, whatever the policy says. As watch_kill; ERR_QUARANTINE. */
+err_t watch_restart(struct watch *w, uint32_t index);
+
+/** Forgets its deaths; starts it when it was given up. As watch_kill; ERR_QUARANTINE. */
+err_t watch_clear(struct watch *w, uint32_t index);
+
+/** A client saw domain `index` break the protocol: it is killed for that. As watch_kill. */
+err_t watch_report(struct watch *w, uint32_t index, uint32_t link, uint32_t violation);
+
+/** Fills *out from EL2 and the record. OK | ERR_NO_ENTRY. out->last_restart_ticks is left to the caller. */
+err_t watch_info(struct watch *w, uint32_t index, struct sup_domain *out);
