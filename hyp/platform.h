@@ -37,7 +37,7 @@ struct platform {
 /** A node of the firmware tree that may become a domain's device. */
 struct platform_device {
     char compatible[BOOT_NAME_MAX];
-    struct pa_range mmio; /* first reg entry, page-aligned outwards; refused when it shares a page with another node */
+    struct pa_range mmio; /* first reg entry, page-aligned outwards; ERR_CORRUPT when it shares a page with another node's */
     uint32_t intid;       /* 0 none */
     bool edge;
     uint32_t clock_hz;
@@ -51,5 +51,5 @@ struct platform_device {
 err_t platform_read(const void *fdt, uint64_t fdt_bytes, struct platform *out, const char **what) MUST_CHECK;
 /** Looks a device up by path. ERR_NO_ENTRY: no such node or status is not okay. ERR_CORRUPT: node unusable. */
 err_t platform_device(const void *fdt, const char *path, struct platform_device *out) MUST_CHECK;
-/** Copies the tree to out without rng-seed and kaslr-seed (they are wiped in place, too). Returns its size in bytes or 0. */
+/** Zeroes and removes rng-seed and kaslr-seed and packs the tree, in place. Returns its new size in bytes; 0: broken tree. */
 uint64_t platform_wipe_seeds(void *fdt);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Nodes of the firmware's device tree: registers and interrupts. The tree passed fdt_check_full; its values are untrusted. */
+#pragma once
+#include "hyp/addr.h"
+#include "lib/base.h"
+
+#define TREE_DEPTH_MAX 6
+#define TREE_ADDRESS_END BIT(39) /* what stage 2 can map */
+
+/* A walk over all nodes, or the place of one node. */
+struct tree_walk {
+    const void *fdt; /* borrowed */
+    int node;        /* offset of the present one */
+    int depth;       /* 0 = root */
+    int at[TREE_DEPTH_MAX]; /* the way from the root to it */
+};
+
+/** Starts before the root. Context of all: EL2 boot and host. */
+void tree_start(struct tree_walk *w, const void *fdt);
+/** Goes to the next node that is not too deep. False: no more. */
+bool tree_next(struct tree_walk *w);
+/** Goes to the node of this path (aliases are resolved). False: no such node. O(nodes). */
+bool tree_find(struct tree_walk *w, const char *path, size_t path_bytes);
+/** True when one of the node's compatible strings is this one. */
+bool tree_is(const struct tree_walk *w, const char *compatible);
+/** True unless the node or one above it is switched off by its status. */
+bool tree_is_on(const struct tree_walk *w);
+
+/**
+ * reg entry `index` as the CPU sees it.
+ * Returns  OK | ERR_NO_ENTRY: no such entry | ERR_NOT_SUPPORTED: behind a bus that translates addresses
+ *          | ERR_CORRUPT: a size that does not fit, an empty range, or one past TREE_ADDRESS_END
+ */
+err_t tree_reg(const struct tree_walk *w, uint32_t index, struct pa_range *out) MUST_CHECK;
+
+struct tree_irq {
+    uint32_t intid;
+    bool edge;
+};
+/** Decodes three cells of a GIC interrupt specifier. ERR_CORRUPT: not an SPI or PPI that a GICv3 can have. */
+err_t tree_irq_of_cells(const void *cells, struct tree_irq *out) MUST_CHECK;
+/**
+ * Entry `index` of the node's interrupts.
+ * Returns  OK | ERR_NO_ENTRY: none, or of another controller | ERR_CORRUPT
+ */
+err_t tree_irq(const struct tree_walk *w, uint32_t index, struct tree_irq *out) MUST_CHECK;
+
+/** Big-endian number of cell_count (1 or 2) cells at p, of any alignment. */
+uint64_t tree_number(const void *p, uint32_t cell_count);

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The firmware tree of QEMU's virt machine, dumped when the test runs, and the same tree with one thing wrong. */
+// LINK: hyp/platform.c hyp/fdt_tree.c lib/string.c @libfdt
+// CFLAGS: -D_GNU_SOURCE
+#include "hyp/platform.h"
+
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/test.h"
+
+#define TREE_BYTES (2 * 1024 * 1024)
+
+static struct {
+    char bytes[TREE_BYTES];
+    char pristine[TREE_BYTES];
+    bool loaded;
+} tree;
+
+/* Asks QEMU for its tree once, then hands out copies with room to grow. */
+static void *fresh_tree(void)
+{
+    if (!tree.loaded) {
+        char path[64], command[512];
+        snprintf(path, sizeof(path), "/tmp/zeros-platform-%d.dtb", getpid());
+        snprintf(command, sizeof(command),
+                 "qemu-system-aarch64 -M virt-10.0,virtualization=on,gic-version=3,iommu=smmuv3,dumpdtb=%s -cpu cortex-a55 "
+                 "-smp 2 -m 1G -nic none -display none >/dev/null 2>&1",
+                 path);
+        if (system(command) != 0) return NULL;
+        FILE *f = fopen(path, "rb");
+        if (f == NULL) return NULL;
+        tree.loaded = fread(tree.pristine, 1, sizeof(tree.pristine), f) > 0;
+        fclose(f);
+        unlink(path);
+    }
+    if (!tree.loaded || fdt_open_into(tree.pristine, tree.bytes, TREE_BYTES) != 0) return NULL;
+    return tree.bytes;
+}
+
+static int node_of(const char *path)
+{
+    return fdt_path_offset(tree.bytes, path);
+}
+
+static struct platform got;
+static const char *what;
+
+static err_t read_tree(void)
+{
+    return platform_read(tree.bytes, fdt_totalsize(tree.bytes), &got, &what);
+}
+
+#define REQUIRE_TREE() REQUIRE_TRUE(fresh_tree() != NULL)
+
+TEST(platform, finds_memory_gic_uart_smmu_pci_and_cores_of_virt)
+{
+    REQUIRE_TREE();
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_EQ(1, got.ram_count);
+    EXPECT_EQ(0x40000000, got.ram[0].start.raw);
+    EXPECT_EQ(GIB(1), got.ram[0].size_bytes);
+    EXPECT_EQ(0x8000000, got.gicd.start.raw);
+    EXPECT_EQ(0x10000, got.gicd.size_bytes);
+    EXPECT_EQ(0x80a0000, got.gicr.start.raw);
+    EXPECT_EQ(0x9000000, got.uart.start.raw);
+    EXPECT_EQ(PAGE_SIZE, got.uart.size_bytes);
+    EXPECT_EQ(1, got.uart_kind);
+    EXPECT_EQ(0x9050000, got.smmu.start.raw);
+    EXPECT_EQ(0x20000, got.smmu.size_bytes);
+    EXPECT_EQ(106, got.smmu_event_intid);
+    EXPECT_EQ(109, got.smmu_gerror_intid);
+    EXPECT_EQ(108, got.smmu_sync_intid);
+    EXPECT_EQ(2, got.core_count);
+    EXPECT_EQ(0, got.core_mpidr[0]);
+    EXPECT_EQ(1, got.core_mpidr[1]);
+    EXPECT_EQ(0, got.initrd.size_bytes);
+    EXPECT_EQ(0, got.reserved_count);
+}
+
+TEST(platform, finds_the_pci_bridge_with_window_streams_and_interrupt_lines)
+{
+    REQUIRE_TREE();
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_TRUE(got.pci.present);
+    EXPECT_STR("/pcie@10000000", got.pci.path);
+    EXPECT_EQ(0x4010000000, got.pci.ecam.start.raw);
+    EXPECT_EQ(0x10000000, got.pci.mmio32.start.raw);
+    EXPECT_EQ(0x10000000, got.pci.mmio32_bus);
+    EXPECT_EQ(0x2eff0000, got.pci.mmio32.size_bytes);
+    EXPECT_EQ(255, got.pci.bus_last);
+    EXPECT_TRUE(got.pci.behind_smmu);
+    for (uint32_t slot = 0; slot < 32; slot++) {
+        for (uint32_t pin = 0; pin < 4; pin++) {
+            EXPECT_EQ(35 + ((slot + pin) & 3), got.pci.intx_intid[slot][pin]);
+        }
+    }
+}
+
+TEST(platform, takes_bootargs_initrd_and_seed_from_chosen)
+{
+    REQUIRE_TREE();
+    int chosen = node_of("/chosen");
+    uint8_t seed[32];
+    for (int i = 0; i < 32; i++) seed[i] = (uint8_t)(i + 1);
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, chosen, "bootargs", "quiet level=3"));
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, chosen, "linux,initrd-start", 0x44000000));
+    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, chosen, "linux,initrd-end", 0x44001001));
+    EXPECT_EQ(0, fdt_setprop(tree.bytes, chosen, "rng-seed", seed, sizeof(seed)));
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_STR("quiet level=3", got.bootargs);
+    EXPECT_EQ(0x44000000, got.initrd.start.raw);
+    EXPECT_EQ(0x1001, got.initrd.size_bytes);
+    EXPECT_BYTES(seed, got.seed, sizeof(seed));
+}
+
+TEST(platform, collects_reserved_memory_in_whole_pages)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_add_mem_rsv(tree.bytes, 0x40000000, 0x800));
+    int top = fdt_add_subnode(tree.bytes, 0, "reserved-memory");
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, top, "#address-cells", 2));
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, top, "#size-cells", 2));
+    EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, top, "ranges"));
+    int node = fdt_add_subnode(tree.bytes, top, "tee@50000100");
+    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node, "reg", 0x50000100));
+    EXPECT_EQ(0, fdt_appendprop_u64(tree.bytes, node, "reg", 0x1000));
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_EQ(2, got.reserved_count);
+    EXPECT_EQ(0x40000000, got.reserved[0].start.raw);
+    EXPECT_EQ(0x1000, got.reserved[0].size_bytes);
+    EXPECT_EQ(0x50000000, got.reserved[1].start.raw);
+    EXPECT_EQ(0x2000, got.reserved[1].size_bytes);
+}
+
+TEST(platform, adds_up_several_memory_nodes_and_refuses_overlapping_ones)
+{
+    REQUIRE_TREE();
+    int node = fdt_add_subnode(tree.bytes, 0, "memory@80000000");
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "device_type", "memory"));
+    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node, "reg", 0x80000800));
+    EXPECT_EQ(0, fdt_appendprop_u64(tree.bytes, node, "reg", 0x10000));
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_EQ(2, got.ram_count);
+    /* Cut inwards; subnodes are put first. */
+    EXPECT_EQ(0x80001000, got.ram[0].start.raw);
+    EXPECT_EQ(0xf000, got.ram[0].size_bytes);
+    node = node_of("/memory@80000000");
+    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node, "reg", 0x7ffff000));
+    EXPECT_EQ(0, fdt_appendprop_u64(tree.bytes, node, "reg", 0x10000));
+    EXPECT_EQ(ERR_CORRUPT, read_tree());
+    EXPECT_STR("memory", what);
+}
+
+TEST(platform, needs_memory_gic_and_uart)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_del_node(tree.bytes, node_of("/memory@40000000")));
+    EXPECT_EQ(ERR_NO_ENTRY, read_tree());
+    EXPECT_STR("memory", what);
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_del_node(tree.bytes, node_of("/intc@8000000")));
+    EXPECT_EQ(0, fdt_del_node(tree.bytes, node_of("/smmuv3@9050000")));
+    EXPECT_EQ(ERR_NO_ENTRY, read_tree());
+    EXPECT_STR("interrupt controller (arm,gic-v3)", what);
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_delprop(tree.bytes, node_of("/chosen"), "stdout-path"));
+    EXPECT_EQ(ERR_NO_ENTRY, read_tree());
+    EXPECT_STR("UART (/chosen/stdout-path)", what);
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_del_node(tree.bytes, node_of("/cpus")));
+    EXPECT_EQ(ERR_NO_ENTRY, read_tree());
+    EXPECT_STR("cpus", what);
+}
+
+TEST(platform, runs_without_smmu_and_pci)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_del_node(tree.bytes, node_of("/smmuv3@9050000")));
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_EQ(0, got.smmu.size_bytes);
+    EXPECT_FALSE(got.pci.behind_smmu);
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/pcie@10000000"), "status", "disabled"));
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_FALSE(got.pci.present);
+}
+
+TEST(platform, stdout_path_may_be_an_alias_with_options)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/chosen"), "stdout-path", "serial0:115200n8"));
+    EXPECT_OK(read_tree());
+    EXPECT_EQ(0x9000000, got.uart.start.raw);
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/chosen"), "stdout-path", "/pl031@9010000"));
+    EXPECT_EQ(ERR_NO_ENTRY, read_tree());
+}
+
+/* One property of one node given other bytes. */
+struct damage {
+    const char *path, *name;
+    uint32_t cell[4];
+    int bytes;
+    const char *what;
+};
+
+TEST(platform, refuses_properties_that_contradict_themselves)
+{
+    static const struct damage row[] = {
+        { "/memory@40000000", "reg", { 0, 0x40000000, 0 }, 12, "memory" },
+        { "/memory@40000000", "reg", { 0xffffffff, 0xfffff000, 0, 0x2000 }, 16, "memory" },
+        { "/memory@40000000", "reg", { 0x80, 0, 0, 0x2000 }, 16, "memory" },
+        { "/chosen", "linux,initrd-start", { 0x50000000 }, 4, "linux,initrd-start" },
+        { "/chosen", "linux,initrd-end", { 0x10000000 }, 4, "/chosen" },
+        { "/intc@8000000", "reg", { 0, 0x8000000, 0, 0x10000 }, 16, "interrupt controller (arm,gic-v3)" },
+        { "/smmuv3@9050000", "reg", { 0, 0x9050000, 0, 0x1000 }, 16, "SMMU (arm,smmu-v3)" },
+        { "/smmuv3@9050000", "interrupts", { 0, 0x4a, 4 }, 12, "SMMU (arm,smmu-v3)" },
+        { "/smmuv3@9050000", "interrupts", { 0, 0x3dc, 1 }, 12, "SMMU (arm,smmu-v3)" },
+        { "/pcie@10000000", "reg", { 0x40, 0x10000000, 0, 0x1000 }, 16, "PCI host bridge (pci-host-ecam-generic)" },
+        { "/pcie@10000000", "ranges", { 0x2000000, 0, 0 }, 12, "PCI host bridge (pci-host-ecam-generic)" },
+        { "/pcie@10000000", "interrupt-map-mask", { 0x1800 }, 4, "PCI host bridge (pci-host-ecam-generic)" },
+        { "/pcie@10000000", "bus-range", { 1, 2 }, 8, "PCI host bridge (pci-host-ecam-generic)" },
+        { "/cpus/cpu@0", "reg", { 0 }, 0, "cpus" },
+        { "/chosen", "bootargs", { 0x61616161 }, 4, "/chosen" },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
+        REQUIRE_TREE();
+        test_row((int64_t)i);
+        int chosen = node_of("/chosen");
+        EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, chosen, "linux,initrd-start", 0x44000000));
+        EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, chosen, "linux,initrd-end", 0x44001000));
+        fdt32_t cells[4];
+        for (int k = 0; k < 4; k++) cells[k] = cpu_to_fdt32(row[i].cell[k]);
+        EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of(row[i].path), row[i].name, cells, row[i].bytes));
+        if (strcmp(row[i].name, "linux,initrd-start") == 0) {
+            EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, chosen, "linux,initrd-start", 0x7ffff000));
+            EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, chosen, "linux,initrd-end", 0x80001000));
+        }
+        EXPECT_EQ(ERR_CORRUPT, read_tree());
+        EXPECT_STR(row[i].what, what);
+    }
+}
+
+TEST(platform, refuses_a_tree_cut_short_or_with_a_broken_header)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_pack(tree.bytes));
+    uint64_t size_bytes = fdt_totalsize(tree.bytes);
+    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, size_bytes - 1, &got, &what));
+    EXPECT_STR("header", what);
+    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, 8, &got, &what));
+    tree.bytes[0] ^= 1;
+    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, size_bytes, &got, &what));
+}
+
+TEST(platform, survives_any_byte_of_the_tree_being_wrong)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_pack(tree.bytes));
+    uint32_t size_bytes = fdt_totalsize(tree.bytes);
+    char *copy = malloc(size_bytes);
+    for (uint32_t at = 0; at < size_bytes; at += 7) {
+        memcpy(copy, tree.bytes, size_bytes);
+        copy[at] ^= (char)(1 << at % 8);
+        if (platform_read(copy, size_bytes, &got, &what) == OK) {
+            struct platform_device device;
+            (void)!platform_device(copy, "/pl011@9000000", &device);
+        }
+    }
+    free(copy);
+}
+
+TEST(platform, looks_up_a_device_by_path)
+{
+    REQUIRE_TREE();
+    struct platform_device d;
+    REQUIRE_EQ(OK, platform_device(tree.bytes, "/pl011@9000000", &d));
+    EXPECT_STR("arm,pl011", d.compatible);
+    EXPECT_EQ(0x9000000, d.mmio.start.raw);
+    EXPECT_EQ(PAGE_SIZE, d.mmio.size_bytes);
+    EXPECT_EQ(33, d.intid);
+    EXPECT_FALSE(d.edge);
+    EXPECT_EQ(24000000, d.clock_hz);
+    REQUIRE_EQ(OK, platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_EQ(34, d.intid);
+}
+
+TEST(platform, device_lookup_refuses_what_cannot_be_given_away)
+{
+    REQUIRE_TREE();
+    struct platform_device d;
+    EXPECT_EQ(ERR_NO_ENTRY, platform_device(tree.bytes, "/pl011@9999000", &d));
+    EXPECT_EQ(ERR_NO_ENTRY, platform_device(tree.bytes, "serial0", &d));
+    EXPECT_EQ(ERR_NO_ENTRY, platform_device(tree.bytes, "", &d));
+    /* Eight of them share each page. */
+    EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/virtio_mmio@a000000", &d));
+    /* RAM. */
+    EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/memory@40000000", &d));
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/pl031@9010000"), "status", "disabled"));
+    EXPECT_EQ(ERR_NO_ENTRY, platform_device(tree.bytes, "/pl031@9010000", &d));
+    /* Registers on top of RAM. */
+    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node_of("/pl011@9000000"), "reg", 0x40001000));
+    EXPECT_EQ(0, fdt_appendprop_u64(tree.bytes, node_of("/pl011@9000000"), "reg", 0x1000));
+    EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/pl011@9000000", &d));
+}
+
+TEST(platform, wiping_leaves_no_byte_of_the_seeds)
+{
+    REQUIRE_TREE();
+    int chosen = node_of("/chosen");
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, chosen, "rng-seed", "SEEDSEEDSEED"));
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, chosen, "kaslr-seed", "SEEDSEED"));
+    uint64_t size_bytes = platform_wipe_seeds(tree.bytes);
+    EXPECT_TRUE(size_bytes > 0 && size_bytes < 64 * 1024);
+    EXPECT_TRUE(memmem(tree.bytes, TREE_BYTES, "SEED", 4) == NULL);
+    REQUIRE_EQ(OK, platform_read(tree.bytes, size_bytes, &got, &what));
+    EXPECT_EQ(0, got.seed[0]);
+    EXPECT_EQ(2, got.core_count);
+}
