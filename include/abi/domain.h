@@ -3,6 +3,9 @@
 #pragma once
 #include <stdint.h>
 
+#include "abi/link.h"
+#include "abi/trace.h"
+
 #define DOMAIN_MAX      8 /* domains of one system, main included; main is always index 0 */
 #define DOMAIN_NAME_MAX 32 /* bytes, NUL-terminated */
 
@@ -35,12 +38,15 @@ enum death_cause {
     CAUSE_FAULT,      /* stage-2 fault: detail = IPA, info = ESR */
     CAUSE_FORBIDDEN,  /* forbidden instruction or register: detail = ESR, info = ELR */
     CAUSE_DMA,        /* its device was stopped at the fence: detail = address, info = stream */
-    CAUSE_HANG,       /* a watched queue made no progress: detail = link index, info = avail.idx */
+    CAUSE_HANG,       /* a watched queue made no progress: detail = link index, info = avail.idx, or HANG_NO_* */
     CAUSE_BUDGET,     /* abuse ceiling (traps, log, interrupts per period) */
     CAUSE_PROTOCOL,   /* reported by a client or found by EL2: detail = link index, info = what */
     CAUSE_KILLED,     /* by the operator */
     CAUSE_COUNT
 };
+
+#define HANG_NO_PUBLISH 0x10000U /* started, and never published the link */
+#define HANG_NO_ACK     0x20000U /* never acknowledged the client's reset */
 
 /* What HVC_DOMAIN_STEP says. */
 enum step_verdict {
@@ -60,3 +66,32 @@ enum domain_item {
     DOMAIN_ITEM_REGS,     /* last death: x1 pc, x2 sp, x3 esr, x4 far, x5 lr, x6 pstate */
     DOMAIN_ITEM_COUNT
 };
+
+/* HVC_DOMAIN_DUMP: what is kept of a death. Never a byte of a window. */
+#define DUMP_MAGIC       0x504d555aU /* "ZUMP" little-endian */
+#define DUMP_TRACE_MAX   32
+#define DUMP_STACK_BYTES 2048
+
+struct dump_queue {
+    uint16_t link, queue;
+    uint16_t done;  /* used.idx as EL2 last accepted it */
+    uint16_t avail; /* avail.idx as EL2 last saw it */
+};
+
+struct domain_dump {
+    uint32_t magic;
+    uint32_t size_bytes; /* sizeof(struct domain_dump) */
+    char name[DOMAIN_NAME_MAX];
+    uint32_t domain, generation;
+    uint32_t cause, deaths;
+    uint64_t detail, info;
+    uint64_t ticks; /* CNTPCT at death */
+    uint64_t x[31], pc, sp, pstate, esr, far, lr;
+    uint32_t queue_count, trace_count;
+    struct dump_queue queue[LINK_MAX * LINK_QUEUE_MAX];
+    struct trace_rec trace[DUMP_TRACE_MAX]; /* the last ones of this domain, newest first */
+    uint64_t stack_ipa;                     /* where stack[0] was */
+    uint64_t stack_bytes;                   /* 0: sp did not point into RAM */
+    uint8_t stack[DUMP_STACK_BYTES];
+};
+_Static_assert(sizeof(struct domain_dump) <= 4096, "a dump is at most 4 KiB");

@@ -49,7 +49,7 @@ enum link_server_state {
 #define LINK_SRV_INTERRUPT    0x01c /* W: 1 = used-buffer interrupt to the client */
 #define LINK_SRV_NEEDS_RESET  0x020 /* W: any value: sets DEVICE_NEEDS_RESET for the client */
 #define LINK_SRV_SLOW         0x024 /* W: 1 = the oldest request is slow (second deadline) until it completes */
-#define LINK_SRV_FEATURES_LO  0x028 /* W before PUBLISH: offered feature bits; R after DRIVER_OK: accepted ones */
+#define LINK_SRV_FEATURES_LO  0x028 /* W before PUBLISH: offered feature bits 0..23 (all others are EL2's: an error); R after DRIVER_OK: accepted ones */
 #define LINK_SRV_FEATURES_HI  0x02c
 #define LINK_SRV_PUBLISH      0x030 /* W: 1 = seal features and configuration. A later incarnation must publish the same or dies. */
 #define LINK_SRV_RESUME_USED  0x034 /* R: used.idx to go on from (stock clients; bit 31: valid) */
@@ -60,6 +60,7 @@ enum link_server_state {
 #define LINK_SRV_Q_DESC       0x08  /* offset in the window, bytes */
 #define LINK_SRV_Q_AVAIL      0x0c
 #define LINK_SRV_Q_USED       0x10
+#define LINK_SRV_Q_RESUME     0x14 /* used.idx to go on from (stock clients; bit 31: valid) */
 #define LINK_SRV_CONFIG       0x100 /* W before PUBLISH: device configuration, LINK_CONFIG_MAX bytes */
 
 #define LINK_SRV_MAGIC_VALUE 0x4b4e4c5aU /* "ZLNK" */

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What a link goes through: made at boot, reset by its client, its server's death and rebirth. */
+#include "hyp/link.h"
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+
+#include "abi/trace.h"
+#include "lib/string.h"
+#include "hyp/arch.h"
+#include "hyp/trace.h"
+
+/* Filled at boot; after it only through the functions of this module. One core: no lock yet. */
+static struct {
+    uint32_t count;
+    struct link all[LINK_MAX];
+} links;
+
+struct link *link_at(uint32_t index)
+{
+    return index < links.count ? &links.all[index] : NULL;
+}
+
+uint32_t link_count(void)
+{
+    return links.count;
+}
+
+void link_clear(void)
+{
+    memset(&links, 0, sizeof(links));
+}
+
+struct link *link_create(const struct manifest_link *conf)
+{
+    if (links.count == LINK_MAX) return NULL;
+    struct link *l = &links.all[links.count];
+    l->conf = conf;
+    l->index = links.count++;
+    l->normal_ticks = arch_ns_to_ticks((uint64_t)conf->deadline_ms * 1000000);
+    l->slow_ticks = arch_ns_to_ticks((uint64_t)conf->slow_ms * 1000000);
+    return l;
+}
+
+static struct link *link_find(const struct domain *d, ipa_t ipa, bool *is_server)
+{
+    uint64_t page = ALIGN_DOWN(ipa.raw, PAGE_SIZE);
+    for (uint32_t i = 0; i < links.count; i++) {
+        struct link *l = &links.all[i];
+        *is_server = l->server == d && l->server_regs.raw == page;
+        if (*is_server || (l->client == d && l->client_regs.raw == page)) return l;
+    }
+    return NULL;
+}
+
+bool link_owns_ipa(const struct domain *d, ipa_t ipa)
+{
+    bool is_server;
+    return link_find(d, ipa, &is_server) != NULL;
+}
+
+err_t link_access(struct domain *d, ipa_t ipa, bool is_write, uint32_t size_bytes, uint64_t *value)
+{
+    bool is_server;
+    struct link *l = link_find(d, ipa, &is_server);
+    uint32_t offset = (uint32_t)(ipa.raw & (PAGE_SIZE - 1));
+    if (!is_write) *value = 0;
+    if (!l) return ERR_NO_ENTRY;
+    if (is_server) {
+        return is_write ? link_server_write(l, offset, size_bytes, *value)
+                        : link_server_read(l, offset, size_bytes, value);
+    }
+    if (is_write) {
+        link_client_write(l, offset, size_bytes, *value);
+    } else {
+        link_client_read(l, offset, size_bytes, value);
+    }
+    return OK;
+}
+
+uint64_t link_window_bytes(const struct domain *server)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < links.count; i++) {
+        if (links.all[i].server == server) sum += links.all[i].window.size_bytes;
+    }
+    return sum;
+}
+
+void link_describe(const struct link *l, bool is_server, struct boot_link *out)
+{
+    *out = (struct boot_link){
+        .is_server = is_server,
+        .device_id = l->conf->device_id,
+        .queue_count = l->conf->queue_count,
+        .queue_size = l->conf->queue_size,
+        .regs_ipa = is_server ? l->server_regs.raw : l->client_regs.raw,
+        .window_ipa = is_server ? l->server_window.raw : l->client_window.raw,
+        .window_bytes = l->window.size_bytes,
+        .client_window_ipa = l->client_window.raw,
+        .lba_first = l->conf->lba_first,
+        .lba_count = l->conf->lba_count,
+        .intid = is_server ? l->server_intid : l->client_intid,
+        .own_client = l->conf->own_client,
+        .peer_domain = is_server ? l->conf->client : l->conf->server,
+        .read_only = l->conf->read_only,
+    };
+    (void)str_copy(out->name, sizeof(out->name), l->conf->name);
+}
+
+void link_interrupt_client(struct link *l, uint32_t bits)
+{
+    l->interrupt_status |= bits;
+    vgic_raise(&l->client->vcpu, l->client_intid);
+}
+
+void link_tell_change(struct link *l)
+{
+    if (!l->client) return;
+    if (l->conf->own_client || (l->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+        link_interrupt_client(l, VIRTIO_MMIO_INT_CONFIG);
+    }
+}
+
+void link_event(struct link *l, uint32_t bits)
+{
+    if (!l->published) return;
+    l->events |= bits;
+    vgic_raise(&l->server->vcpu, l->server_intid);
+}
+
+bool link_is_live(const struct link *l)
+{
+    const uint32_t both = VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET;
+    return l->published && !l->reset_pending && (l->status & both) == VIRTIO_CONFIG_S_DRIVER_OK;
+}
+
+void link_needs_reset(struct link *l)
+{
+    l->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+    if (l->status & VIRTIO_CONFIG_S_DRIVER_OK) link_interrupt_client(l, VIRTIO_MMIO_INT_CONFIG);
+}
+
+void link_queue_stop(struct link_queue *q)
+{
+    if (q->ready) {
+        arch_peek_unmap(q->peek_avail);
+        arch_peek_unmap(q->peek_used);
+    }
+    q->ready = false;
+    q->peek_avail = q->peek_used = NULL;
+}
+
+enum link_sample link_queue_sample(struct link *l, struct link_queue *q)
+{
+    /* used.idx first: avail.idx may only grow between the two loads, which can never make an honest server look like a liar. */
+    uint16_t used = arch_load16((const volatile uint8_t *)q->peek_used + q->used_at);
+    uint16_t avail = arch_load16((const volatile uint8_t *)q->peek_avail + q->avail_at);
+    uint16_t moved = (uint16_t)(used - q->done);
+    q->avail_seen = avail;
+    if (moved > (uint16_t)(avail - q->done)) return LINK_BAD_SERVER;
+    if ((uint16_t)(avail - used) > q->num) return LINK_BAD_CLIENT;
+    if (moved == 0) return LINK_STILL;
+    q->done = used;
+    l->served += moved;
+    l->served_now += moved;
+    return LINK_MOVED;
+}
+
+void link_reset(struct link *l)
+{
+    for (uint32_t i = 0; i < LINK_QUEUE_MAX; i++) {
+        struct link_queue *q = &l->queue[i];
+        link_queue_stop(q);
+        q->w_num = 0;
+        q->w_desc = q->w_avail = q->w_used = 0;
+    }
+    l->interrupt_status = 0;
+    l->queue_sel = l->dev_features_sel = l->drv_features_sel = 0;
+    l->resume = l->slow = false;
+    if (!l->in_use) {
+        link_reset_done(l);
+        return;
+    }
+    l->reset_pending = true;
+    if (!l->published) return; /* dead and not yet still: link_server_quiesced completes it */
+    uint64_t now_ticks = arch_ticks();
+    watchdog_wait_server(l, now_ticks);
+    watchdog_look(l, now_ticks);
+    link_event(l, LINK_EV_RESET);
+}
+
+void link_reset_done(struct link *l)
+{
+    l->status = 0;
+    l->accepted = 0;
+    l->in_use = false;
+    l->reset_pending = false;
+    if (l->published) { /* else the wait, if any, is for PUBLISH */
+        l->wait[LINK_WAIT_SERVER].since_ticks = 0;
+        watchdog_look(l, arch_ticks());
+    }
+}
+
+static void liveness_clear(struct link *l)
+{
+    memset(l->wait, 0, sizeof(l->wait));
+    l->deadline_ticks = 0;
+    l->slow = false;
+}
+
+void link_server_started(struct domain *server)
+{
+    uint64_t now_ticks = arch_ticks();
+    for (uint32_t i = 0; i < links.count; i++) {
+        struct link *l = &links.all[i];
+        if (l->server != server || !l->present) continue;
+        watchdog_wait_server(l, now_ticks);
+        watchdog_look(l, now_ticks);
+    }
+}
+
+/* What our own client negotiated dies with the incarnation: it starts over with a reset. */
+static void drop_own_client(struct link *l)
+{
+    for (uint32_t i = 0; i < LINK_QUEUE_MAX; i++) {
+        struct link_queue *q = &l->queue[i];
+        if (q->ready) (void)link_queue_sample(l, q); /* counts what was served; a liar is dead already */
+        link_queue_stop(q);
+    }
+    if (l->status & VIRTIO_CONFIG_S_FEATURES_OK) l->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
+void link_server_died(struct domain *server)
+{
+    for (uint32_t i = 0; i < links.count; i++) {
+        struct link *l = &links.all[i];
+        if (l->server != server) continue;
+        l->published = false;
+        l->events = 0;
+        liveness_clear(l);
+        if (l->conf->own_client) drop_own_client(l);
+        link_tell_change(l);
+    }
+}
+
+/* A stock client's queues go on when their indices can be true, now that nothing moves used.idx any more. */
+static bool queues_can_resume(struct link *l)
+{
+    if (!(l->status & VIRTIO_CONFIG_S_DRIVER_OK) || (l->status & VIRTIO_CONFIG_S_NEEDS_RESET)) return false;
+    bool fine = true;
+    for (uint32_t i = 0; i < LINK_QUEUE_MAX; i++) {
+        struct link_queue *q = &l->queue[i];
+        if (q->ready && link_queue_sample(l, q) >= LINK_BAD_CLIENT) fine = false;
+    }
+    return fine;
+}
+
+void link_server_quiesced(struct domain *server)
+{
+    for (uint32_t i = 0; i < links.count; i++) {
+        struct link *l = &links.all[i];
+        if (l->server != server) continue;
+        l->in_use = false;
+        if (l->reset_pending) {
+            link_reset_done(l);
+        } else if (!l->conf->own_client && (l->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+            l->resume = queues_can_resume(l);
+            if (!l->resume) link_needs_reset(l);
+        }
+    }
+}
+
+void link_server_reborn(struct domain *server)
+{
+    for (uint32_t i = 0; i < links.count; i++) {
+        struct link *l = &links.all[i];
+        if (l->server != server) continue;
+        l->incarnation++;
+        l->gone = false;
+        l->published = false;
+        l->events = 0;
+        l->offered = 0;
+        memset(l->config, 0, sizeof(l->config));
+        l->served_now = 0;
+        liveness_clear(l);
+    }
+}
+
+void link_server_gone(struct domain *server)
+{
+    for (uint32_t i = 0; i < links.count; i++) {
+        struct link *l = &links.all[i];
+        if (l->server != server) continue;
+        l->gone = true;
+        link_tell_change(l);
+    }
+}
+
+void link_client_died(struct domain *client)
+{
+    for (uint32_t i = 0; i < links.count; i++) {
+        struct link *l = &links.all[i];
+        if (l->client != client || l->reset_pending) continue;
+        link_reset(l);
+    }
+}
