@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# EL0 programs: each is servers/NAME plus the libraries named in NAME_LIBS.
+# EL0 programs: all of servers/NAME and servers/rt, plus the folders of servers/ and the libraries in NAME_LIBS.
 SERVERS := init supervisor console fs shell
 
-servers_rt_SRCS := servers/rt/crt0.S servers/rt/ipc.S servers/rt/rt.c servers/rt/log.c \
-    servers/rt/time.c servers/rt/heap.c servers/rt/lock.c servers/rt/posix.c servers/rt/elf.c \
-    servers/rt/spawn.c
-servers_fsclient_SRCS := servers/fsclient/fsclient.c servers/fsclient/path.c \
-    servers/fsclient/query.c
+server_rt_SRCS := $(wildcard servers/rt/*.c servers/rt/*.S)
 
--include $(wildcard servers/*/module.mk)
+fs_LIBS    := blk ext2fs
+shell_LIBS := fsclient
+# init reads the manifest with libfdt.
+init_SRCS := $(wildcard servers/init/*.c) libfdt/fdt.c libfdt/fdt_ro.c libfdt/fdt_check.c libfdt/fdt_strerror.c
+$(O)/user/servers/init/config.o: user_CFLAGS += -isystem $(FDT)
