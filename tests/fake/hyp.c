@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The recording seam: PA = host pointer, one tick a nanosecond. */
+#include "tests/fake/hyp.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hyp/arch.h"
+#include "hyp/console.h"
+#include "hyp/dma/pci.h"
+#include "hyp/dma/smmuv3.h"
+#include "hyp/sched.h"
+#include "hyp/trace.h"
+
+struct fake fake;
+
+void fake_start(uint32_t count)
+{
+    memset(&fake, 0, sizeof(fake));
+    fake.now_ticks = 1000;
+    fake.domain_count = count;
+    fake.peek_limit = ARCH_PEEK_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        fake.domain[i].index = i;
+        fake.domain[i].vmid = (uint16_t)(i + 1);
+        fake.domain[i].state = DOMAIN_RUNNING;
+        fake.domain[i].vcpu.domain = &fake.domain[i];
+        fake.domain[i].vcpu.state = VCPU_READY;
+    }
+}
+
+void fake_note(const char *fmt, ...)
+{
+    if (!fake.is_logging) return;
+    size_t used = strlen(fake.log);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(fake.log + used, sizeof(fake.log) - used, fmt, args);
+    va_end(args);
+    strncat(fake.log, "\n", sizeof(fake.log) - strlen(fake.log) - 1);
+}
+
+/* hyp/arch.h */
+uint64_t arch_ticks(void)
+{
+    return fake.now_ticks;
+}
+
+uint64_t arch_freq_hz(void)
+{
+    return 1000000000;
+}
+
+uint64_t arch_ns_to_ticks(uint64_t ns)
+{
+    return ns;
+}
+
+uint64_t arch_ticks_to_ns(uint64_t ticks)
+{
+    return ticks;
+}
+
+void arch_tlb_flush_vmid(uint16_t vmid, pa_t s2_root)
+{
+    fake_note("tlbi %u 0x%lx", vmid, (unsigned long)s2_root.raw);
+    fake.work += 30;
+}
+
+static bool chunk_is_bad(pa_t at, uint64_t size_bytes)
+{
+    return size_bytes == 0 || at.raw % ARCH_CHUNK_MAX + size_bytes > ARCH_CHUNK_MAX;
+}
+
+void arch_mem_zero(pa_t dst, uint64_t size_bytes)
+{
+    if (chunk_is_bad(dst, size_bytes) || ((dst.raw | size_bytes) & 63) != 0) {
+        fake.bad_chunks++;
+        return;
+    }
+    memset((void *)(uintptr_t)dst.raw, 0, size_bytes);
+    fake.bytes_zeroed += size_bytes;
+    fake.work += size_bytes / 64 * 5 + 100;
+    fake_note("zero");
+}
+
+void arch_mem_copy_in(pa_t dst, const void *src, uint64_t size_bytes, bool is_code)
+{
+    if (chunk_is_bad(dst, size_bytes)) {
+        fake.bad_chunks++;
+        return;
+    }
+    memcpy((void *)(uintptr_t)dst.raw, src, size_bytes);
+    fake.bytes_copied += size_bytes;
+    fake.work += size_bytes / 64 * 13 + 100;
+    fake_note(is_code ? "copy code" : "copy data");
+}
+
+void arch_mem_copy_out(void *dst, pa_t src, uint64_t size_bytes)
+{
+    if (chunk_is_bad(src, size_bytes)) {
+        fake.bad_chunks++;
+        return;
+    }
+    memcpy(dst, (const void *)(uintptr_t)src.raw, size_bytes);
+}
+
+const volatile void *arch_peek_map(pa_t page)
+{
+    if (page.raw % PAGE_SIZE != 0 || fake.peeks == fake.peek_limit) return NULL;
+    fake.peeks++;
+    return (const volatile void *)(uintptr_t)page.raw;
+}
+
+void arch_peek_unmap(const volatile void *page)
+{
+    CHECK(page != NULL && fake.peeks != 0);
+    fake.peeks--;
+}
+
+uint16_t arch_load16(const volatile void *p)
+{
+    return __atomic_load_n((const volatile uint16_t *)p, __ATOMIC_ACQUIRE);
+}
+
+void arch_dsb(void)
+{
+}
+
+void arch_timer_set(uint64_t cval_ticks)
+{
+    (void)cval_ticks;
+    fake.timer_writes++;
+}
+
+/* hyp/domain.h */
+struct domain *domain_at(uint32_t index)
+{
+    return index < fake.domain_count ? &fake.domain[index] : NULL;
+}
+
+uint32_t domain_count(void)
+{
+    return fake.domain_count;
+}
+
+void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint64_t info)
+{
+    if (d->state != DOMAIN_RUNNING) return;
+    fake.kills++;
+    d->state = DOMAIN_DEAD;
+    d->deaths++;
+    d->death.cause = cause;
+    d->death.detail = detail;
+    d->death.info = info;
+    vcpu_park(&d->vcpu);
+    if (fake.on_kill) fake.on_kill(d);
+}
+
+/* hyp/vgic.h, vcpu.h, sched.h */
+void vgic_raise(struct vcpu *v, uint32_t intid)
+{
+    fake.raised[v->domain->index]++;
+    fake.last_intid[v->domain->index] = intid;
+}
+
+void vgic_lines_kill(struct domain *d)
+{
+    fake_note("lines %u", d->index);
+}
+
+void vgic_reset(struct vcpu *v)
+{
+    fake_note("vgic reset %u", v->domain->index);
+}
+
+void vcpu_park(struct vcpu *v)
+{
+    v->state = VCPU_OFF;
+    fake_note("park %u", v->domain->index);
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+    if (v->state == VCPU_WAITING) v->state = VCPU_READY;
+}
+
+void vcpu_reset(struct vcpu *v, ipa_t entry, uint64_t arg)
+{
+    memset(&v->regs, 0, sizeof(v->regs));
+    v->regs.pc = entry.raw;
+    v->regs.x[0] = arg;
+    v->state = VCPU_READY;
+    fake_note("start %u fp %d %lu", v->domain->index, v->fp_owned, (unsigned long)v->fp[0]);
+}
+
+bool vcpu_has_budget(struct vcpu *v, uint64_t now_ticks)
+{
+    (void)now_ticks;
+    return !fake.out_of_budget[v->domain->index];
+}
+
+void sched_request(void)
+{
+}
+
+/* hyp/dma, console, stage2 */
+void pci_bus_master(uint32_t slot, bool on)
+{
+    fake_note("bus master %u %d", slot, on);
+}
+
+err_t smmu_stream_close(uint32_t stream_id)
+{
+    fake_note("stream close %u", stream_id);
+    fake.work += 600;
+    return fake.smmu_close_result;
+}
+
+err_t smmu_tlb_flush_vmid(uint16_t vmid)
+{
+    fake_note("smmu tlbi %u", vmid);
+    fake.work += 600;
+    return fake.smmu_flush_result;
+}
+
+void log_line(const char *fmt, ...)
+{
+    (void)fmt;
+}
+
+/* RAM of a driver domain is one block at DOMAIN_RAM_IPA; root_pa holds the domain's index here. */
+bool s2_lookup(const struct s2 *s2, ipa_t ipa, pa_t *pa, uint32_t *prot_bits)
+{
+    const struct domain *d = &fake.domain[s2->root_pa.raw];
+    if (ipa.raw < DOMAIN_RAM_IPA || ipa.raw - DOMAIN_RAM_IPA >= d->ram.size_bytes) return false;
+    pa->raw = d->ram.start.raw + (ipa.raw - DOMAIN_RAM_IPA);
+    *prot_bits = 3;
+    return true;
+}
