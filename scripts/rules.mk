@@ -25,7 +25,7 @@ $(O)/$1/%.o: %.S $(B)/flags/$1
 	$(Q)$(CC) $($1_CFLAGS) -MMD -MP -c $$< -o $$@
 $(O)/$1/libfdt/%.o: $(FDT)/%.c $(B)/flags/$1
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $($1_CFLAGS) -w -MMD -MP -c $$< -o $$@
+	$(Q)$(CC) $($1_CFLAGS) -isystem $(FDT) -w -MMD -MP -c $$< -o $$@
 endef
 $(foreach kind,hyp kernel domain user,$(eval $(call compile,$(kind))))
 

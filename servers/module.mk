@@ -8,4 +8,4 @@ fs_LIBS    := blk ext2fs
 shell_LIBS := fsclient
 # init reads the manifest with libfdt.
 init_SRCS := $(wildcard servers/init/*.c) libfdt/fdt.c libfdt/fdt_ro.c libfdt/fdt_check.c libfdt/fdt_strerror.c
-$(O)/user/servers/init/config.o: user_CFLAGS += -isystem $(FDT)
+servers/init/config.c_CFLAGS := -isystem $(FDT)

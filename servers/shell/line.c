@@ -338,6 +338,11 @@ static enum line_event finish(struct line *l, const char *text, enum line_event 
 {
     l->cursor = l->text_bytes;
     line_render(l);
+    if (l->scroll != 0) { /* only its end stood there: what was entered stays on the screen whole */
+        line_hide(l);
+        put(l, l->prompt);
+        put(l, l->text);
+    }
     put(l, text);
     l->shown_bytes = l->shown_cursor = 0;
     return event;

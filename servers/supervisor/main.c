@@ -12,10 +12,9 @@
 #include "servers/supervisor/session.h"
 #include "servers/supervisor/watch.h"
 
-#define BADGE_FAULTS 3
-#define BIT_DEATH    BIT(0)
-#define BIT_TIMER    BIT(1)
-#define WAITER_MAX   8
+#define BIT_DEATH  BIT(0)
+#define BIT_TIMER  BIT(1)
+#define WAITER_MAX 8
 
 /* One thread: no locks. */
 static struct {
@@ -130,7 +129,7 @@ static err_t serve(const struct session *s, struct ipc_msg *msg)
     case SUP_REPORT:
         return watch_report(&sup.watch, index, (uint32_t)msg->word[2], (uint32_t)msg->word[3]);
     case SUP_FAULTS: {
-        err_t err = sys_endpoint_mint(sup.endpoint, BADGE_FAULTS,
+        err_t err = sys_endpoint_mint(sup.endpoint, SUP_BADGE_FAULTS,
                                       RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT, &msg->handle[0]);
         msg->tag = err == OK ? TAG_HANDLES(1) : 0;
         return err;
@@ -186,7 +185,7 @@ static void on_message(struct ipc_msg *msg)
     err_t err = ERR_STATE;
     handle_t reply = (handle_t)msg->reply;
     uint64_t operation = msg->word[0], index = msg->word[1];
-    if ((msg->tag & TAG_FAULT) != 0 && msg->badge == BADGE_FAULTS) {
+    if ((msg->tag & TAG_FAULT) != 0 && msg->badge == SUP_BADGE_FAULTS) {
         on_fault(msg);
         return;
     }

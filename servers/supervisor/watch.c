@@ -72,7 +72,7 @@ static void describe(const struct watch *w, const uint64_t state[6], char *out, 
         (void)format(out, out_bytes, "forbidden: ESR 0x%llx at 0x%llx", detail, info);
         break;
     case CAUSE_DMA:
-        (void)format(out, out_bytes, "DMA: address 0x%llx, stream 0x%llx", detail, info);
+        (void)format(out, out_bytes, "dma: address 0x%llx, stream 0x%llx", detail, info);
         break;
     case CAUSE_HANG:
         (void)format(out, out_bytes, "hang: link %s, avail %llu", link_name(w, detail), info);

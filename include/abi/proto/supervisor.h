@@ -14,6 +14,7 @@
 
 #define SUP_BADGE_OPERATOR 1
 #define SUP_BADGE_CLIENT   2
+#define SUP_BADGE_FAULTS   3 /* for SYS_PROCESS_FAULTS: faults are told of, the process ends */
 
 enum sup_violation { SUP_USED_ID = 1, SUP_USED_LEN, SUP_USED_IDX, SUP_STATUS_BYTE, SUP_TIMEOUT, SUP_CONFIG };
 

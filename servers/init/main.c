@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* init: checks and starts the programs of the main domain, each with its handles, and starts them again when they end. */
+#include <string.h>
+
+#include "abi/proto/supervisor.h"
+#include "lib/cpio.h"
+#include "lib/format.h"
+#include "lib/sha256.h"
+#include "lib/string.h"
+#include "servers/init/config.h"
+#include "servers/init/program.h"
+#include "servers/rt/log.h"
+#include "servers/rt/startup.h"
+#include "servers/rt/time.h"
+
+#define DISK_MAX     4
+#define FIXED_COUNT  3 /* supervisor, console, shell */
+#define PROGRAM_MAX  (FIXED_COUNT + DISK_MAX)
+#define BIT_TIMER    BIT(PROGRAM_MAX)
+#define CLIENT_RIGHTS (RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT)
+#define DEVICE_RIGHTS (RIGHT_READ | RIGHT_WRITE)
+
+/* One thread: no locks. */
+static struct {
+    struct config config;
+    const void *pack; /* read-only; its files' hashes are checked before use */
+    uint64_t pack_bytes;
+    handle_t notification, timer;
+    handle_t faults; /* the supervisor's endpoint, badge SUP_BADGE_FAULTS */
+    struct program supervisor, console, shell, fs[DISK_MAX];
+    uint32_t fs_count;
+    uint64_t start_ns[PROGRAM_MAX]; /* a pending start; 0: none */
+} init;
+
+/* Says what is wrong in the log and lets the shell say it again. */
+static void __attribute__((format(printf, 1, 2))) notice(const char *fmt, ...)
+{
+    char text[PROGRAM_ARG_BYTES] = "notice=";
+    size_t used = strlen(text);
+    va_list args;
+    va_start(args, fmt);
+    (void)format_v(text + used, sizeof(text) - used, fmt, args);
+    va_end(args);
+    log_printf("%s", text + used);
+    program_arg(&init.shell, text);
+}
+
+static err_t map_whole(const char *name, const void **data, uint64_t *size_bytes)
+{
+    struct sys_vmo_info info;
+    uint64_t address = 0;
+    handle_t vmo = startup_handle(name);
+    err_t err = sys_vmo_info(vmo, &info);
+    if (err == OK) {
+        err = sys_vmo_map(HANDLE_SELF, vmo, 0, info.size_bytes, PROT_READ, 0, &address);
+    }
+    *data = err == OK ? (const void *)address : NULL;
+    *size_bytes = err == OK ? info.size_bytes : 0;
+    return err;
+}
+
+/* Finds a service's file and checks it. False: told of, the program stays out. */
+static bool load(struct program *p, const char *service_name)
+{
+    uint8_t hash[SHA256_BYTES];
+    const void *elf = NULL;
+    uint64_t elf_bytes = 0;
+    const struct manifest_service *service = config_service(&init.config, service_name);
+    if (service == NULL) {
+        notice("%s: refused, the manifest does not list it", service_name);
+        return false;
+    }
+    if (cpio_find(init.pack, init.pack_bytes, service->image, &elf, &elf_bytes) != OK) {
+        notice("%s: refused, the system pack has no file %s", service_name, service->image);
+        return false;
+    }
+    sha256(elf, elf_bytes, hash);
+    if (memcmp(hash, service->hash, SHA256_BYTES) != 0) {
+        notice("%s: refused, its SHA-256 is not the one in the manifest", service_name);
+        return false;
+    }
+    p->elf = elf;
+    p->elf_bytes = elf_bytes;
+    return true;
+}
+
+static handle_t badge(const struct program *server, uint64_t value)
+{
+    handle_t out = HANDLE_NONE;
+    if (server->elf == NULL) return HANDLE_NONE;
+    if (sys_endpoint_mint(server->endpoint, value, CLIENT_RIGHTS, &out) != OK) {
+        notice("%s: no handle for its clients", server->name);
+    }
+    return out;
+}
+
+static void prepare_supervisor(void)
+{
+    struct program *p = &init.supervisor;
+    char arg[PROGRAM_ARG_BYTES];
+    if (!load(p, "supervisor") || program_make_endpoint(p) != OK) return;
+    program_give(p, "domains", startup_handle("domains"), RIGHT_ALL);
+    program_give(p, "events", startup_handle("events"), DEVICE_RIGHTS);
+    program_give(p, "system", startup_handle("system"), RIGHT_READ);
+    program_give(p, "log", startup_handle("log"), RIGHT_READ | RIGHT_WRITE);
+    for (uint32_t i = 0; i < init.config.link_count; i++) {
+        (void)format(arg, sizeof(arg), "link=%s", init.config.link[i].name);
+        program_arg(p, arg);
+    }
+    init.faults = badge(p, SUP_BADGE_FAULTS);
+}
+
+static void prepare_console(void)
+{
+    struct program *p = &init.console;
+    if (!load(p, "console") || program_make_endpoint(p) != OK) return;
+    program_give(p, "uart0", startup_handle("uart0"), DEVICE_RIGHTS);
+    program_give(p, "uart0-irq", startup_handle("uart0-irq"), DEVICE_RIGHTS);
+    program_give(p, "log", startup_handle("log"), RIGHT_WRITE);
+    p->faults = init.faults;
+}
+
+/* One file service for a disk link: "/" for the first, "/disk2" and so on. */
+static void prepare_fs(const struct config_link *link, uint32_t disk)
+{
+    char link_handle[STARTUP_NAME_MAX], mount[STARTUP_NAME_MAX] = "fs:/";
+    struct program *p = &init.fs[init.fs_count];
+    char name[8] = "fs";
+    if (disk > 0) {
+        (void)format(name, sizeof(name), "fs%u", disk + 1);
+        (void)format(mount, sizeof(mount), "fs:/disk%u", disk + 1);
+    }
+    (void)format(link_handle, sizeof(link_handle), "link:%s", link->name);
+    program_init(p, name);
+    if (startup_handle(link_handle) == HANDLE_NONE) {
+        notice("%s: no disk, its domain was refused at boot (see log)", link->name);
+        return;
+    }
+    if (!load(p, "fs") || program_make_endpoint(p) != OK) return;
+    program_give(p, link_handle, startup_handle(link_handle), RIGHT_ALL);
+    program_give(p, "supervisor", badge(&init.supervisor, SUP_BADGE_CLIENT), CLIENT_RIGHTS);
+    program_give(p, "rtc0", startup_handle("rtc0"), RIGHT_READ);
+    program_give(p, "log", startup_handle("log"), RIGHT_WRITE);
+    p->faults = init.faults;
+    program_give(&init.shell, mount, badge(p, disk + 1), CLIENT_RIGHTS);
+    init.fs_count++;
+}
+
+static void prepare_shell(void)
+{
+    struct program *p = &init.shell;
+    if (!load(p, "shell")) return;
+    program_give(p, "console", badge(&init.console, 1), CLIENT_RIGHTS);
+    program_give(p, "supervisor", badge(&init.supervisor, SUP_BADGE_OPERATOR), CLIENT_RIGHTS);
+    program_give(p, "system", startup_handle("system"), RIGHT_ALL);
+    program_give(p, "log", startup_handle("log"), RIGHT_READ | RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT);
+    program_give(p, "pack", startup_handle("pack"), RIGHT_READ | RIGHT_DUP | RIGHT_GRANT);
+    p->faults = init.faults;
+}
+
+static void prepare(void)
+{
+    program_init(&init.shell, "shell");
+    program_arg(&init.shell, "first");
+    program_init(&init.supervisor, "supervisor");
+    program_init(&init.console, "console");
+    prepare_supervisor();
+    prepare_console();
+    prepare_shell();
+    for (uint32_t i = 0, disk = 0; i < init.config.link_count && disk < DISK_MAX; i++) {
+        if (init.config.link[i].is_disk) {
+            prepare_fs(&init.config.link[i], disk++);
+        }
+    }
+}
+
+/* The programs in starting order. NULL past the end. */
+static struct program *program_at(uint32_t index)
+{
+    if (index == 0) return &init.supervisor;
+    if (index == 1) return &init.console;
+    if (index < 2 + init.fs_count) return &init.fs[index - 2];
+    return index == 2 + init.fs_count ? &init.shell : NULL;
+}
+
+static void start(uint32_t index)
+{
+    struct program *p = program_at(index);
+    init.start_ns[index] = 0;
+    if (p == NULL || p->elf == NULL) return;
+    err_t err = program_start(p, init.notification, BIT(index));
+    if (err != OK) {
+        log_printf("%s: cannot be started, error %d", p->name, (int)err);
+        return;
+    }
+    if (p == &init.shell) {
+        (void)str_copy(p->arg[0], PROGRAM_ARG_BYTES, "again"); /* no /autorun the next time */
+    }
+}
+
+/* Starts what is due and arms the timer for the rest. */
+static void start_pending(void)
+{
+    uint64_t now_ns = time_ns_from_ticks(time_now_ticks()), next_ns = 0;
+    for (uint32_t i = 0; i < PROGRAM_MAX; i++) {
+        if (init.start_ns[i] == 0) continue;
+        if (init.start_ns[i] <= now_ns) {
+            start(i);
+        } else if (next_ns == 0 || init.start_ns[i] < next_ns) {
+            next_ns = init.start_ns[i];
+        }
+    }
+    if (next_ns != 0) {
+        (void)sys_timer_set(init.timer, time_ticks_from_ns(next_ns), init.notification, BIT_TIMER);
+    }
+}
+
+static void watch(void)
+{
+    for (;;) {
+        uint64_t bits = 0;
+        if (sys_notification_wait(init.notification, UINT64_MAX, DEADLINE_NEVER, &bits) != OK) return;
+        uint64_t now_ns = time_ns_from_ticks(time_now_ticks());
+        for (uint32_t i = 0; program_at(i) != NULL; i++) {
+            if ((bits & BIT(i)) == 0) continue;
+            uint64_t delay_ns = program_ended(program_at(i), now_ns);
+            init.start_ns[i] = delay_ns == UINT64_MAX ? 0 : now_ns + delay_ns;
+        }
+        start_pending();
+    }
+}
+
+int main(const struct startup *s)
+{
+    const void *manifest = NULL;
+    uint64_t manifest_bytes = 0;
+    (void)s;
+    sha256_use_ce(true); /* every board's core is a Cortex-A55 with the cryptographic instructions */
+    err_t err = map_whole("pack", &init.pack, &init.pack_bytes);
+    if (err == OK) {
+        err = map_whole("manifest", &manifest, &manifest_bytes);
+    }
+    if (err == OK) {
+        err = config_read(manifest, manifest_bytes, &init.config);
+    }
+    if (err == OK) {
+        err = sys_notification_create(&init.notification);
+    }
+    if (err == OK) {
+        err = sys_timer_create(&init.timer);
+    }
+    if (err != OK) {
+        log_printf("cannot start: error %d", (int)err);
+        return 1;
+    }
+    prepare();
+    for (uint32_t i = 0; program_at(i) != NULL; i++) {
+        start(i);
+    }
+    watch();
+    return 1;
+}
