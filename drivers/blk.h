@@ -25,7 +25,8 @@ struct blk_request {
     uint32_t sector_count; /* the pieces' sizes add up to this */
     uint32_t piece_count;
     struct blk_piece piece[BLK_PIECE_MAX];
-    err_t result; /* valid from env.done on: OK, ERR_IO, ERR_NOT_SUPPORTED, ERR_READ_ONLY */
+    bool cancelled; /* the caller lost interest: a driver need not start it (ERR_CANCELLED), but still says done */
+    err_t result;   /* valid from env.done on: OK, ERR_IO, ERR_NOT_SUPPORTED, ERR_READ_ONLY */
 
     /* the driver's, from submit to done */
     struct blk_request *next; /* borrowed: it waits in the same queue */

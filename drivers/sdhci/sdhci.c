@@ -63,6 +63,10 @@ static void run(struct sdhci *s)
     while (s->active == NULL) {
         s->active = blk_fifo_take(&s->waiting);
         if (s->active == NULL) return;
+        if (s->active->cancelled) {
+            finish(s, ERR_CANCELLED);
+            continue;
+        }
         if (s->state == SDHCI_BROKEN) recover(s);
         if (s->state == SDHCI_BROKEN) {
             finish(s, ERR_IO);
