@@ -42,7 +42,10 @@ struct domain {
     struct pa_range ram;      /* drivers: the one block; main: block 0 is where its image lies */
     struct pa_range pristine; /* sealed copy of the image file, EL2 memory */
     uint64_t image_mem_bytes; /* file plus bss */
+    uint64_t memory_bytes;    /* RAM in all */
+    uint32_t event_intid;     /* main: some domain died */
     struct s2 s2;
+    ipa_t gicd_ipa, gicr_ipa; /* emulated, unmapped */
     struct vcpu vcpu; /* one for now; its struct says which domain it is of */
 
     uint32_t device_count;
@@ -69,5 +72,7 @@ uint32_t domain_count(void);
  */
 void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint64_t info);
 
+/** Makes the next domain in order of the manifest. Context: EL2 boot. */
+struct domain *domain_add(const struct manifest_domain *conf);
 /** The domain whose device has this SMMU stream, or NULL. */
 struct domain *domain_of_stream(uint32_t stream_id);

@@ -50,6 +50,8 @@ struct vcpu {
 void vcpu_wake(struct vcpu *v);
 /** Takes it out for good (until vcpu_reset). The caller reschedules. */
 void vcpu_park(struct vcpu *v);
+/** Copies the EL1 registers into the struct when they are loaded: for the dump. */
+void vcpu_store_sysregs(struct vcpu *v);
 /** Reset state for a fresh incarnation: pc = entry, x0 = arg, all else architectural reset values. */
 void vcpu_reset(struct vcpu *v, ipa_t entry, uint64_t arg);
 /** True while the vCPU has budget in its current period (always for unlimited ones). */

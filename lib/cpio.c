@@ -50,7 +50,7 @@ err_t cpio_next(const void *pack, uint64_t pack_bytes, uint64_t *at, struct cpio
     if (name_bytes == 0 || name_bytes > NAME_MAX_BYTES) return ERR_CORRUPT;
     if (!range_is_inside(name_at, name_bytes, 0, pack_bytes)) return ERR_CORRUPT;
     const char *name = (const char *)pack + name_at;
-    if (strnlen(name, name_bytes) != name_bytes - 1) return ERR_CORRUPT;
+    if (strnlen(name, name_bytes) == name_bytes) return ERR_CORRUPT; /* NULs after the name align the data */
     if (strcmp(name, "TRAILER!!!") == 0) return ERR_NO_ENTRY;
 
     uint64_t data_at = ALIGN_UP(name_at + name_bytes, 4);

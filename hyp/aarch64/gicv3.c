@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Physical GICv3: set-up and the few operations that EL2 needs. */
+#include "hyp/aarch64/gicv3.h"
+
+#include "hyp/aarch64/sysreg.h"
+#include "lib/mmio.h"
+
+#define GICD_CTLR       0x0000
+#define GICD_TYPER      0x0004
+#define GICD_IGROUPR    0x0080
+#define GICD_ISENABLER  0x0100
+#define GICD_ICENABLER  0x0180
+#define GICD_ICPENDR    0x0280
+#define GICD_ICACTIVER  0x0380
+#define GICD_IPRIORITYR 0x0400
+#define GICD_ICFGR      0x0c00
+#define GICD_IROUTER    0x6000
+#define GICD_CTLR_RWP   BIT(31)
+#define GICD_CTLR_ARE_NS BIT(4)
+#define GICD_CTLR_ENABLE BITS(1, 0)
+
+#define GICR_CTLR       0x0000
+#define GICR_TYPER      0x0008
+#define GICR_WAKER      0x0014
+#define GICR_SGI_BASE   0x10000
+#define GICR_FRAME      0x20000
+#define GICR_TYPER_LAST BIT(4)
+#define GICR_WAKER_SLEEP BIT(1)
+#define GICR_WAKER_CHILDREN BIT(2)
+
+#define POLL_MAX 100
+#define PRIO_EL2 0x40 /* EL2's own timer outranks every line of a domain */
+#define PRIO_DOMAIN 0x80
+#define GUEST_PPIS ((1U << PPI_VTIMER) | (1U << PPI_PTIMER))
+
+static struct {
+    uint8_t *gicd, *sgi; /* device registers; set once at boot */
+    uint32_t spi_end;
+} gic;
+
+static err_t rwp_wait(void)
+{
+    for (int i = 0; i < POLL_MAX; i++) {
+        if (!(mmio_read32(gic.gicd + GICD_CTLR) & GICD_CTLR_RWP)) return OK;
+    }
+    return ERR_TIMEOUT;
+}
+
+/* The frame of this core: affinity in TYPER[63:32] against MPIDR. */
+static uint8_t *redist_find(const struct platform *p)
+{
+    uint64_t mpidr = SYSREG_READ(mpidr_el1);
+    uint64_t aff = (mpidr & 0xffffff) | ((mpidr >> 32 & 0xff) << 24);
+    uint8_t *frame = (uint8_t *)(uintptr_t)p->gicr.start.raw;
+    for (uint64_t at = 0; at + GICR_FRAME <= p->gicr.size_bytes; at += GICR_FRAME) {
+        uint64_t typer = mmio_read64(frame + at + GICR_TYPER);
+        if (typer >> 32 == aff) return frame + at;
+        if (typer & GICR_TYPER_LAST) break; /* absent frames abort: never look further */
+    }
+    return NULL;
+}
+
+static err_t redist_start(uint8_t *frame)
+{
+    uint32_t waker = mmio_read32(frame + GICR_WAKER);
+    mmio_write32(frame + GICR_WAKER, waker & ~(uint32_t)GICR_WAKER_SLEEP);
+    bool awake = false;
+    for (int i = 0; i < POLL_MAX && !awake; i++) {
+        awake = !(mmio_read32(frame + GICR_WAKER) & GICR_WAKER_CHILDREN);
+    }
+    if (!awake) return ERR_TIMEOUT;
+    gic.sgi = frame + GICR_SGI_BASE;
+    mmio_write32(gic.sgi + GICD_ICENABLER, UINT32_MAX);
+    mmio_write32(gic.sgi + GICD_ICPENDR, UINT32_MAX);
+    mmio_write32(gic.sgi + GICD_ICACTIVER, UINT32_MAX);
+    mmio_write32(gic.sgi + GICD_IGROUPR, UINT32_MAX);
+    for (uint32_t i = 0; i < 32; i += 4) {
+        mmio_write32(gic.sgi + GICD_IPRIORITYR + i, PRIO_DOMAIN * 0x01010101U);
+    }
+    mmio_write8(gic.sgi + GICD_IPRIORITYR + PPI_HYP_TIMER, PRIO_EL2);
+    mmio_write8(gic.sgi + GICD_IPRIORITYR + PPI_MAINTENANCE, PRIO_EL2);
+    mmio_write32(gic.sgi + GICD_ISENABLER, GUEST_PPIS | 1U << PPI_HYP_TIMER | 1U << PPI_MAINTENANCE);
+    return OK;
+}
+
+err_t gic_start(const struct platform *p)
+{
+    gic.gicd = (uint8_t *)(uintptr_t)p->gicd.start.raw;
+    mmio_write32(gic.gicd + GICD_CTLR, 0);
+    err_t e = rwp_wait();
+    if (e != OK) return e;
+    gic.spi_end = MIN(32 * ((mmio_read32(gic.gicd + GICD_TYPER) & 31) + 1), 1020U);
+    for (uint32_t i = 32; i < gic.spi_end; i += 32) {
+        mmio_write32(gic.gicd + GICD_ICENABLER + i / 8, UINT32_MAX);
+        mmio_write32(gic.gicd + GICD_ICPENDR + i / 8, UINT32_MAX);
+        mmio_write32(gic.gicd + GICD_ICACTIVER + i / 8, UINT32_MAX);
+        mmio_write32(gic.gicd + GICD_IGROUPR + i / 8, UINT32_MAX);
+    }
+    mmio_write32(gic.gicd + GICD_CTLR, (uint32_t)(GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE));
+    e = rwp_wait();
+    if (e != OK) return e;
+    uint8_t *frame = redist_find(p);
+    if (!frame) return ERR_NO_ENTRY;
+    e = redist_start(frame);
+    if (e != OK) return e;
+    SYSREG_WRITE(ICC_SRE_EL2_REG, 0xf);
+    isb();
+    SYSREG_WRITE(ICC_SRE_EL1_REG, 7);
+    SYSREG_WRITE(ICC_PMR, 0xff);
+    SYSREG_WRITE(ICC_BPR1, 0);
+    SYSREG_WRITE(ICC_CTLR, 2); /* EOImode: EOIR drops priority, DIR deactivates */
+    SYSREG_WRITE(ICC_IGRPEN1, 1);
+    isb();
+    return OK;
+}
+
+static uint8_t *bank(uint32_t intid)
+{
+    return intid < 32 ? gic.sgi : gic.gicd;
+}
+
+void gic_enable(uint32_t intid, bool on)
+{
+    if (intid >= gic.spi_end) return;
+    mmio_write32(bank(intid) + (on ? GICD_ISENABLER : GICD_ICENABLER) + intid / 32 * 4, 1U << (intid & 31));
+}
+
+void gic_spi_route(uint32_t intid, bool edge)
+{
+    if (intid < 32 || intid >= gic.spi_end) return;
+    uint8_t *cfg = gic.gicd + GICD_ICFGR + intid / 16 * 4;
+    uint32_t shift = (intid & 15) * 2;
+    mmio_write32(cfg, (mmio_read32(cfg) & ~(3U << shift)) | (edge ? 2U : 0U) << shift);
+    mmio_write8(gic.gicd + GICD_IPRIORITYR + intid, PRIO_DOMAIN);
+    mmio_write64(gic.gicd + GICD_IROUTER + (uint64_t)intid * 8, SYSREG_READ(mpidr_el1) & 0xff00ffffffUL);
+}
+
+void gic_line_kill(uint32_t intid)
+{
+    if (intid >= gic.spi_end) return;
+    uint32_t bit = 1U << (intid & 31), at = intid / 32 * 4;
+    mmio_write32(bank(intid) + GICD_ICENABLER + at, bit);
+    mmio_write32(bank(intid) + GICD_ICPENDR + at, bit);
+    mmio_write32(bank(intid) + GICD_ICACTIVER + at, bit);
+}
+
+uint32_t gic_ack(void)
+{
+    uint32_t intid = (uint32_t)SYSREG_READ(ICC_IAR1);
+    dsb_sy(); /* the acknowledge is seen before the device is touched */
+    return intid;
+}
+
+void gic_eoi(uint32_t intid)
+{
+    SYSREG_WRITE(ICC_EOIR1, intid);
+}
+
+void gic_deactivate(uint32_t intid)
+{
+    SYSREG_WRITE(ICC_DIR, intid);
+}
+
+uint32_t gic_ppi_active_take(void)
+{
+    uint32_t active = mmio_read32(gic.sgi + 0x0300) & GUEST_PPIS; /* ISACTIVER0 */
+    if (active) mmio_write32(gic.sgi + GICD_ICACTIVER, active);
+    return active;
+}
+
+void gic_ppi_active_give(uint32_t mask)
+{
+    if (mask & GUEST_PPIS) mmio_write32(gic.sgi + 0x0300, mask & GUEST_PPIS);
+}

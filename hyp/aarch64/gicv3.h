@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The physical GICv3: EL2 owns it. Registers: Arm IHI 0069. */
+#pragma once
+#include "hyp/platform.h"
+
+/* BSA-recommended PPIs, the same on every board. */
+#define PPI_MAINTENANCE 25
+#define PPI_HYP_TIMER   26
+#define PPI_VTIMER      27
+#define PPI_PTIMER      30
+
+#define INTID_SPURIOUS 1020 /* and above */
+
+/** Distributor, redistributor of this core, CPU interface: EOImode 1, everything disabled but EL2's own PPIs. ERR_TIMEOUT: RWP never cleared. */
+err_t gic_start(const struct platform *p) MUST_CHECK;
+/** Enables or disables one interrupt at the distributor (SPI) or redistributor (PPI). */
+void gic_enable(uint32_t intid, bool on);
+/** Sets trigger, priority 0x80 and this core as target of an SPI. Context: EL2 boot. */
+void gic_spi_route(uint32_t intid, bool edge);
+/** Disable, clear pending, deactivate: the line is dead. */
+void gic_line_kill(uint32_t intid);
+uint32_t gic_ack(void);
+/** Priority drop. */
+void gic_eoi(uint32_t intid);
+void gic_deactivate(uint32_t intid);
+/** Active state of the guest-visible PPIs (27, 30): read and clear at switch-out, set again at switch-in. */
+uint32_t gic_ppi_active_take(void);
+void gic_ppi_active_give(uint32_t mask);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* World switch: saves and loads what a vCPU has in system registers. */
+#include "hyp/aarch64/switch.h"
+
+#include "abi/manifest.h"
+#include "hyp/aarch64/gicv3.h"
+#include "hyp/aarch64/ich.h"
+#include "hyp/aarch64/sysreg.h"
+#include "hyp/domain.h"
+#include "hyp/sched.h"
+#include "lib/string.h"
+
+/* VTCR_EL2: 39-bit IPA, walk from level 1, WB WA walks, inner-shareable, 4 KiB; PS is added from PARange. */
+#define VTCR_VALUE (BIT(31) | FIELD(BITS(13, 12), 3) | FIELD(BITS(11, 10), 1) | FIELD(BITS(9, 8), 1) | FIELD(BITS(7, 6), 1) | 25)
+STATIC_ASSERT(VTCR_VALUE == 0x80003559UL, "by hand, Arm ARM VTCR_EL2");
+#define HCR_VALUE \
+    ((uint64_t)HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TWI | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | BIT(31))
+#define CPTR_RES1 0x33ffUL
+#define CPTR_TFP  BIT(10)
+/* MDCR_EL2: debug and PMU trapped. HPMN is kept. */
+#define MDCR_TRAPS (BIT(11) | BIT(10) | BIT(9) | BIT(8) | BIT(6) | BIT(5))
+#define MDCR_TRAPS_PMU_OK (BIT(11) | BIT(10) | BIT(9) | BIT(8))
+#define SCTLR_EL1_RESET 0x30d00800UL
+#define PSTATE_RESET    0x3c5UL /* EL1h, DAIF masked */
+
+void fpsimd_save(uint64_t *fp);
+void fpsimd_load(const uint64_t *fp);
+
+static struct {
+    struct vcpu *fp_owner; /* whose values are in q0..q31; NULL: nobody's */
+    uint64_t hpmn;
+} world;
+
+void world_start(void)
+{
+    uint64_t parange = MIN(SYSREG_READ(id_aa64mmfr0_el1) & 0xf, 5);
+    world.hpmn = SYSREG_READ(pmcr_el0) >> 11 & 31;
+    SYSREG_WRITE(vtcr_el2, VTCR_VALUE | FIELD(BITS(18, 16), parange));
+    SYSREG_WRITE(hcr_el2, HCR_VALUE);
+    SYSREG_WRITE(cptr_el2, CPTR_RES1); /* the boot hashes with SIMD; world_switch sets the trap */
+    SYSREG_WRITE(hstr_el2, 0);
+    SYSREG_WRITE(cntvoff_el2, 0);
+    SYSREG_WRITE(cnthctl_el2, 1); /* EL1 reads the physical counter; its physical timer traps */
+    SYSREG_WRITE(vpidr_el2, SYSREG_READ(midr_el1));
+    SYSREG_WRITE(mdcr_el2, world.hpmn | MDCR_TRAPS);
+    SYSREG_WRITE(cntv_ctl_el0, 0);
+    isb();
+    __asm__ volatile("tlbi alle1\n\tdsb sy\n\tisb" ::: "memory");
+    ich_start();
+}
+
+void world_reset(struct vcpu *v)
+{
+    memset(&v->sys, 0, sizeof v->sys);
+    v->sys.sctlr = SCTLR_EL1_RESET;
+    v->regs.pstate = PSTATE_RESET;
+}
+
+static void sys_save(struct vcpu_sysregs *s)
+{
+    s->sp_el0 = SYSREG_READ(sp_el0);
+    s->sp_el1 = SYSREG_READ(sp_el1);
+    s->elr_el1 = SYSREG_READ(elr_el1);
+    s->spsr_el1 = SYSREG_READ(spsr_el1);
+    s->sctlr = SYSREG_READ(sctlr_el1);
+    s->cpacr = SYSREG_READ(cpacr_el1);
+    s->ttbr0 = SYSREG_READ(ttbr0_el1);
+    s->ttbr1 = SYSREG_READ(ttbr1_el1);
+    s->tcr = SYSREG_READ(tcr_el1);
+    s->mair = SYSREG_READ(mair_el1);
+    s->amair = SYSREG_READ(amair_el1);
+    s->vbar = SYSREG_READ(vbar_el1);
+    s->esr = SYSREG_READ(esr_el1);
+    s->far = SYSREG_READ(far_el1);
+    s->afsr0 = SYSREG_READ(afsr0_el1);
+    s->afsr1 = SYSREG_READ(afsr1_el1);
+    s->contextidr = SYSREG_READ(contextidr_el1);
+    s->tpidr_el0 = SYSREG_READ(tpidr_el0);
+    s->tpidrro_el0 = SYSREG_READ(tpidrro_el0);
+    s->tpidr_el1 = SYSREG_READ(tpidr_el1);
+    s->par = SYSREG_READ(par_el1);
+    s->cntkctl = SYSREG_READ(cntkctl_el1);
+    s->mdscr = SYSREG_READ(mdscr_el1);
+    s->csselr = SYSREG_READ(csselr_el1);
+    s->cntv_cval = SYSREG_READ(cntv_cval_el0);
+    s->cntv_ctl = SYSREG_READ(cntv_ctl_el0);
+}
+
+static void sys_load(const struct vcpu_sysregs *s)
+{
+    SYSREG_WRITE(sp_el0, s->sp_el0);
+    SYSREG_WRITE(sp_el1, s->sp_el1);
+    SYSREG_WRITE(elr_el1, s->elr_el1);
+    SYSREG_WRITE(spsr_el1, s->spsr_el1);
+    SYSREG_WRITE(sctlr_el1, s->sctlr);
+    SYSREG_WRITE(cpacr_el1, s->cpacr);
+    SYSREG_WRITE(ttbr0_el1, s->ttbr0);
+    SYSREG_WRITE(ttbr1_el1, s->ttbr1);
+    SYSREG_WRITE(tcr_el1, s->tcr);
+    SYSREG_WRITE(mair_el1, s->mair);
+    SYSREG_WRITE(amair_el1, s->amair);
+    SYSREG_WRITE(vbar_el1, s->vbar);
+    SYSREG_WRITE(esr_el1, s->esr);
+    SYSREG_WRITE(far_el1, s->far);
+    SYSREG_WRITE(afsr0_el1, s->afsr0);
+    SYSREG_WRITE(afsr1_el1, s->afsr1);
+    SYSREG_WRITE(contextidr_el1, s->contextidr);
+    SYSREG_WRITE(tpidr_el0, s->tpidr_el0);
+    SYSREG_WRITE(tpidrro_el0, s->tpidrro_el0);
+    SYSREG_WRITE(tpidr_el1, s->tpidr_el1);
+    SYSREG_WRITE(par_el1, s->par);
+    SYSREG_WRITE(cntkctl_el1, s->cntkctl);
+    SYSREG_WRITE(mdscr_el1, s->mdscr);
+    SYSREG_WRITE(csselr_el1, s->csselr);
+    SYSREG_WRITE(cntv_cval_el0, s->cntv_cval);
+    SYSREG_WRITE(cntv_ctl_el0, s->cntv_ctl);
+}
+
+void world_switch(struct vcpu *from, struct vcpu *to)
+{
+    if (from) {
+        sys_save(&from->sys);
+        ich_save(&from->vgic);
+        from->vgic.ppi_active = gic_ppi_active_take();
+    }
+    const struct domain *d = to->domain;
+    SYSREG_WRITE(vttbr_el2, d->s2.root_pa.raw | (uint64_t)d->vmid << 48);
+    SYSREG_WRITE(vmpidr_el2, BIT(31));
+    SYSREG_WRITE(mdcr_el2, world.hpmn | (d->conf->pmu ? MDCR_TRAPS_PMU_OK : MDCR_TRAPS));
+    SYSREG_WRITE(cptr_el2, CPTR_RES1 | (world.fp_owner == to ? 0 : CPTR_TFP));
+    sys_load(&to->sys);
+    ich_load(&to->vgic);
+    gic_ppi_active_give(to->vgic.ppi_active);
+    isb();
+}
+
+void vcpu_store_sysregs(struct vcpu *v)
+{
+    if (v == sched_current()) sys_save(&v->sys);
+}
+
+void world_fp_give(struct vcpu *v)
+{
+    SYSREG_WRITE(cptr_el2, CPTR_RES1);
+    isb();
+    if (world.fp_owner == v) return;
+    if (world.fp_owner) fpsimd_save(world.fp_owner->fp);
+    fpsimd_load(v->fp);
+    world.fp_owner = v;
+}
+
+void world_fp_drop(struct vcpu *v)
+{
+    if (world.fp_owner == v) world.fp_owner = NULL; /* the next FP trap loads somebody's own values over them */
+    memset(v->fp, 0, sizeof v->fp);
+}
+
+bool world_vtimer_fires(void)
+{
+    return (SYSREG_READ(cntv_ctl_el0) & 7) == 5; /* ENABLE, not IMASK, ISTATUS */
+}
+
+bool world_has_sha2(void)
+{
+    return (SYSREG_READ(id_aa64isar0_el1) >> 12 & 15) != 0;
+}
+
+void world_idle(void)
+{
+    dsb_sy();
+    __asm__ volatile("wfi" ::: "memory");
+}
+
+void world_inject(struct vcpu *v, bool undef, uint64_t esr, uint64_t far)
+{
+    bool from_el0 = (v->regs.pstate & 0xf) == 0;
+    bool sp0 = !from_el0 && (v->regs.pstate & 1) == 0;
+    uint64_t ec = undef ? 0 : (esr >> 26 == 0x20 ? 0x20UL : 0x24UL) + (from_el0 ? 0 : 1);
+    uint64_t iss = undef ? 0 : (0x10UL | (esr & BIT(6))); /* synchronous external abort, WnR kept */
+    SYSREG_WRITE(esr_el1, ec << 26 | BIT(25) | iss);
+    SYSREG_WRITE(far_el1, far);
+    SYSREG_WRITE(elr_el1, v->regs.pc);
+    SYSREG_WRITE(spsr_el1, v->regs.pstate);
+    v->regs.pc = SYSREG_READ(vbar_el1) + (from_el0 ? 0x400 : sp0 ? 0 : 0x200);
+    v->regs.pstate = PSTATE_RESET;
+}
+
+struct world_syndrome world_syndrome(void)
+{
+    return (struct world_syndrome){ SYSREG_READ(esr_el2), SYSREG_READ(far_el2), SYSREG_READ(hpfar_el2) };
+}
+
+bool world_sysreg(struct vcpu *v, uint32_t iss, bool is_read, uint64_t *value)
+{
+    enum { SGI1R = 0x3a3016, SGI_FIELDS = 0x3ffc1e }; /* Op0 3, Op1 0, CRn 12, CRm 11, Op2 5; Rt and direction masked */
+    if ((iss & SGI_FIELDS) == (SGI1R & SGI_FIELDS) && !is_read) {
+        if (*value & 1 || *value & BIT(40)) vgic_raise(v, (uint32_t)(*value >> 24 & 15)); /* to itself: one vCPU */
+        return true;
+    }
+    return false;
+}

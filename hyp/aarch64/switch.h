@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* World switch: EL1 system registers, FP, virtual interrupt interface. */
+#pragma once
+#include "hyp/vcpu.h"
+
+/** EL2 control registers for guests: traps, stage 2, timers. Once per core at boot. */
+void world_start(void);
+/** Saves what is loaded for `from` (NULL at boot) and loads `to`. General registers are the vectors' business. */
+void world_switch(struct vcpu *from, struct vcpu *to);
+/** The FP trap: gives the registers to v, saving the owner's. */
+void world_fp_give(struct vcpu *v);
+/** The vCPU's FP state is forgotten (death). */
+void world_fp_drop(struct vcpu *v);
+/** Reset values of EL1 registers. */
+void world_reset(struct vcpu *v);
+/** True when the loaded vCPU's virtual timer line is high. */
+bool world_vtimer_fires(void);
+/** True when the core has the SHA2 instructions (ID_AA64ISAR0_EL1.SHA2). */
+bool world_has_sha2(void);
+/** Enters the first vCPU. */
+_Noreturn void enter_first(struct vcpu *v);
+/** Waits for a physical interrupt with interrupts masked. */
+void world_idle(void);
+/** Makes EL1 of v take an exception: UNDEF (ec 0) or a synchronous external abort. */
+void world_inject(struct vcpu *v, bool undef, uint64_t esr, uint64_t far);
+struct world_syndrome {
+    uint64_t esr, far, hpfar;
+};
+struct world_syndrome world_syndrome(void);
+/** Trapped system registers: ISS of EC 0x18. Returns true when handled (value in or out). */
+bool world_sysreg(struct vcpu *v, uint32_t iss, bool is_read, uint64_t *value);

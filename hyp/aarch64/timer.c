@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* EL2's clock and its one timer (CNTHP). */
+#include "hyp/aarch64/sysreg.h"
+#include "hyp/arch.h"
+#include "hyp/stats.h"
+
+static struct {
+    uint64_t freq_hz;
+    uint64_t armed; /* CVAL now programmed; UINT64_MAX: off */
+} timer = { .armed = UINT64_MAX };
+
+uint64_t arch_ticks(void)
+{
+    return SYSREG_READ(cntpct_el0);
+}
+
+uint64_t arch_freq_hz(void)
+{
+    if (!timer.freq_hz) timer.freq_hz = SYSREG_READ(cntfrq_el0);
+    return timer.freq_hz;
+}
+
+uint64_t arch_ns_to_ticks(uint64_t ns)
+{
+    uint64_t hz = arch_freq_hz();
+    return ns / 1000000000 * hz + ns % 1000000000 * hz / 1000000000;
+}
+
+uint64_t arch_ticks_to_ns(uint64_t ticks)
+{
+    uint64_t hz = MAX(arch_freq_hz(), 1);
+    return ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz;
+}
+
+void arch_timer_set(uint64_t cval_ticks)
+{
+    if (cval_ticks == timer.armed) return;
+    timer.armed = cval_ticks;
+    hyp_stats.value[HYP_STAT_TIMER_WRITES]++;
+    if (cval_ticks == UINT64_MAX) {
+        SYSREG_WRITE(cnthp_ctl_el2, 0);
+    } else {
+        SYSREG_WRITE(cnthp_cval_el2, cval_ticks);
+        SYSREG_WRITE(cnthp_ctl_el2, 1);
+    }
+    isb();
+}
+
+void arch_dsb(void)
+{
+    dsb_sy();
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Exception vectors of EL2. TPIDR_EL2 = struct vcpu of the running vCPU; its registers come first. */
+
+    .macro VENTRY target
+    .balign 128
+    b   \target
+    .endm
+
+    .section .vectors, "ax"
+    .balign 2048
+    .globl vectors
+vectors:
+    VENTRY bad_sp0
+    VENTRY bad_sp0
+    VENTRY bad_sp0
+    VENTRY bad_sp0
+    VENTRY el2_fault
+    VENTRY bad_irq
+    VENTRY bad_irq
+    VENTRY el2_serror
+    VENTRY lower_sync
+    VENTRY lower_irq
+    VENTRY lower_irq
+    VENTRY lower_serror
+    VENTRY lower_32
+    VENTRY lower_32
+    VENTRY lower_32
+    VENTRY lower_32
+
+    .macro SAVE_SCRATCH            // x0..x18, x30 of the vCPU; x0 = vCPU afterwards
+    stp x0, x1, [sp, #-16]!
+    mrs x0, tpidr_el2
+    stp x2, x3, [x0, #16]
+    stp x4, x5, [x0, #32]
+    stp x6, x7, [x0, #48]
+    stp x8, x9, [x0, #64]
+    stp x10, x11, [x0, #80]
+    stp x12, x13, [x0, #96]
+    stp x14, x15, [x0, #112]
+    stp x16, x17, [x0, #128]
+    str x18, [x0, #144]
+    ldp x2, x3, [sp], #16
+    stp x2, x3, [x0]
+    mrs x2, elr_el2
+    mrs x3, spsr_el2
+    stp x30, x2, [x0, #240]
+    str x3, [x0, #256]
+    .endm
+    .macro SAVE_KEPT               // x19..x29: C keeps them, so only for traps that look at them
+    stp x19, x20, [x0, #152]
+    stp x21, x22, [x0, #168]
+    stp x23, x24, [x0, #184]
+    stp x25, x26, [x0, #200]
+    stp x27, x28, [x0, #216]
+    str x29, [x0, #232]
+    .endm
+
+lower_sync:
+    SAVE_SCRATCH
+    mrs x1, esr_el2
+    lsr x2, x1, #26
+    cmp x2, #0x16                  // HVC64
+    b.ne 1f
+    bl  hypercall_entry            // returns the vCPU to run
+    mrs x1, tpidr_el2
+    cmp x0, x1
+    b.eq leave_scratch
+    b   switch_late
+1:  SAVE_KEPT
+    bl  trap_sync
+    b   leave_full
+
+lower_irq:
+    SAVE_SCRATCH
+    SAVE_KEPT
+    bl  trap_irq
+    b   leave_full
+
+lower_serror:
+    SAVE_SCRATCH
+    SAVE_KEPT
+    bl  trap_serror
+    b   leave_full
+
+lower_32:
+    SAVE_SCRATCH
+    SAVE_KEPT
+    bl  trap_aarch32
+    b   leave_full
+
+/* The hypercall path: x19..x29 still hold the old vCPU's values. x0 = next, x1 = old. */
+switch_late:
+    mov x2, x0
+    mov x0, x1
+    SAVE_KEPT
+    mov x0, x2
+    b   leave_full
+
+    .globl leave_full
+leave_full:                        // x0 = struct vcpu of the one to run; its system registers are loaded
+    msr tpidr_el2, x0
+    ldp x19, x20, [x0, #152]
+    ldp x21, x22, [x0, #168]
+    ldp x23, x24, [x0, #184]
+    ldp x25, x26, [x0, #200]
+    ldp x27, x28, [x0, #216]
+    ldr x29, [x0, #232]
+leave_scratch:
+    ldp x30, x2, [x0, #240]
+    ldr x3, [x0, #256]
+    msr elr_el2, x2
+    msr spsr_el2, x3
+    ldp x2, x3, [x0, #16]
+    ldp x4, x5, [x0, #32]
+    ldp x6, x7, [x0, #48]
+    ldp x8, x9, [x0, #64]
+    ldp x10, x11, [x0, #80]
+    ldp x12, x13, [x0, #96]
+    ldp x14, x15, [x0, #112]
+    ldp x16, x17, [x0, #128]
+    ldr x18, [x0, #144]
+    ldp x0, x1, [x0]
+    eret
+
+/* Exceptions taken at EL2 itself: our own bug. */
+bad_sp0:
+    mov x0, #0
+    b   el2_bad
+el2_fault:
+    mov x0, #1
+    b   el2_bad
+bad_irq:
+    mov x0, #2
+    b   el2_bad
+el2_serror:
+    mov x0, #3
+el2_bad:
+    adrp x1, stack_top
+    add x1, x1, :lo12:stack_top
+    mov x2, sp
+    mov sp, x1
+    mrs x1, elr_el2
+    b   trap_own_fault             // (kind, pc, sp)
+
+/* _Noreturn void enter_first(struct vcpu *v): the boot stack is given up, traps start at its top */
+    .globl enter_first
+enter_first:
+    adrp x1, stack_top
+    add x1, x1, :lo12:stack_top
+    mov sp, x1
+    b   leave_full

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The table of domains, and how one dies. */
+#include "hyp/domain.h"
+
+#include "hyp/console.h"
+#include "hyp/life.h"
+#include "hyp/link.h"
+#include "hyp/sched.h"
+#include "hyp/trace.h"
+#include "lib/string.h"
+
+static struct {
+    struct domain table[DOMAIN_MAX];
+    uint32_t count;
+} domains;
+
+static const char *const cause_text[CAUSE_COUNT] = {
+    [CAUSE_NONE] = "none",           [CAUSE_PANIC] = "panic",       [CAUSE_FAULT] = "stage-2 fault",
+    [CAUSE_FORBIDDEN] = "forbidden", [CAUSE_DMA] = "DMA violation", [CAUSE_HANG] = "hang",
+    [CAUSE_BUDGET] = "budget abuse", [CAUSE_PROTOCOL] = "protocol", [CAUSE_KILLED] = "killed",
+};
+
+struct domain *domain_at(uint32_t index)
+{
+    return index < domains.count ? &domains.table[index] : NULL;
+}
+
+uint32_t domain_count(void)
+{
+    return domains.count;
+}
+
+struct domain *domain_add(const struct manifest_domain *conf)
+{
+    CHECK(domains.count < DOMAIN_MAX);
+    struct domain *d = &domains.table[domains.count];
+    d->index = domains.count++;
+    d->vmid = (uint16_t)(d->index + 1);
+    d->conf = conf;
+    d->vcpu.domain = d;
+    (void)str_copy(d->name, sizeof d->name, conf->name);
+    return d;
+}
+
+struct domain *domain_of_stream(uint32_t stream_id)
+{
+    for (uint32_t i = 0; i < domains.count; i++) {
+        struct domain *d = &domains.table[i];
+        for (uint32_t n = 0; n < d->device_count; n++) {
+            if (d->device[n].is_pci && d->device[n].stream_id == stream_id) return d;
+        }
+    }
+    return NULL;
+}
+
+void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint64_t info)
+{
+    if (d->state != DOMAIN_RUNNING) return;
+    if (d->index == 0) {
+        log_line("hyp: main died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx", cause_text[cause], detail, info, d->vcpu.regs.pc);
+        panic_at("the main domain died", __FILE__, __LINE__);
+    }
+    d->state = DOMAIN_DEAD;
+    d->deaths++;
+    d->death.cause = cause;
+    d->death.detail = detail;
+    d->death.info = info;
+    d->death.pc = d->vcpu.regs.pc;
+    d->death.lr = d->vcpu.regs.x[30];
+    d->death.pstate = d->vcpu.regs.pstate;
+    vcpu_store_sysregs(&d->vcpu);
+    d->death.sp = d->vcpu.sys.sp_el1;
+    d->death.esr = d->vcpu.sys.esr;
+    d->death.far = d->vcpu.sys.far;
+    vcpu_park(&d->vcpu);
+    trace(TRACE_DEATH, d->index, (uint64_t)cause, detail);
+    d->rebirth.step = 0;
+    d->rebirth.progress = 0;
+    life_dump_take(d);
+    link_server_died(d);
+    link_client_died(d);
+    log_line("hyp: %s died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx, generation %u", d->name, cause_text[cause], detail, info,
+             d->death.pc, d->generation);
+    struct domain *main_domain = &domains.table[0];
+    vgic_raise(&main_domain->vcpu, main_domain->event_intid);
+}

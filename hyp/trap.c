@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Exceptions of domains: a table from exception class to handler; each handler returns a verdict. */
+#include "hyp/trap.h"
+
+#include "hyp/aarch64/gicv3.h"
+#include "hyp/aarch64/switch.h"
+#include "hyp/arch.h"
+#include "hyp/console.h"
+#include "hyp/dma/smmuv3.h"
+#include "hyp/domain.h"
+#include "hyp/hypercall.h"
+#include "hyp/link.h"
+#include "hyp/sched.h"
+#include "hyp/stats.h"
+#include "hyp/trace.h"
+
+enum trap_verdict { TRAP_RESUME, TRAP_SKIP, TRAP_INJECT_UNDEF, TRAP_INJECT_ABORT };
+
+#define EC_WFX     0x01
+#define EC_FP      0x07
+#define EC_HVC64   0x16
+#define EC_SMC64   0x17
+#define EC_SYS64   0x18
+#define EC_IABT    0x20
+#define EC_DABT    0x24
+
+/* ISS of a data abort, Arm ARM "ISS encoding for an exception from a Data Abort". */
+#define DABT_ISV BIT(24)
+#define DABT_SAS BITS(23, 22)
+#define DABT_SSE BIT(21)
+#define DABT_SRT BITS(20, 16)
+#define DABT_SF  BIT(15)
+#define DABT_CM  BIT(8)
+#define DABT_S1PTW BIT(7)
+#define DABT_WNR BIT(6)
+
+#define VIOLATIONS_MAX 4096 /* a second, for domains that get the architecture's answer */
+
+#define LINE_MAX 1020
+static struct {
+    struct domain *owner[LINE_MAX]; /* of each physical line; NULL: nobody's */
+    uint16_t vintid[LINE_MAX];
+    uint64_t esr;
+    uint64_t violation_end_ticks;
+} trap;
+
+uint64_t trap_last_syndrome(void)
+{
+    return trap.esr;
+}
+
+void trap_note_hypercall(uint64_t n)
+{
+    trap.esr = (uint64_t)EC_HVC64 << 26 | (n & 0xffff);
+    hyp_stats.value[HYP_STAT_ENTRIES]++;
+}
+
+void trap_line_owner(uint32_t pintid, struct domain *d, uint32_t vintid)
+{
+    CHECK(pintid < LINE_MAX);
+    trap.owner[pintid] = d;
+    trap.vintid[pintid] = (uint16_t)vintid;
+}
+
+/* The domain did what it must not: drivers die, main and guests get the architecture's answer, up to a ceiling. */
+static enum trap_verdict violation(struct vcpu *v, enum death_cause cause, uint64_t detail, uint64_t info, enum trap_verdict answer)
+{
+    struct domain *d = v->domain;
+    if (d->conf->on_violation == MANIFEST_KILL) {
+        domain_kill(d, cause, detail, info);
+        return TRAP_RESUME;
+    }
+    uint64_t now = arch_ticks();
+    if (now >= trap.violation_end_ticks) {
+        trap.violation_end_ticks = now + arch_freq_hz();
+        d->violations = 0;
+    }
+    if (++d->violations > VIOLATIONS_MAX) {
+        domain_kill(d, CAUSE_BUDGET, detail, info);
+        return TRAP_RESUME;
+    }
+    return answer;
+}
+
+static uint64_t reg_get(const struct vcpu *v, uint32_t n)
+{
+    return n == 31 ? 0 : v->regs.x[n];
+}
+
+static void reg_set(struct vcpu *v, uint32_t n, uint64_t value)
+{
+    if (n != 31) v->regs.x[n] = value;
+}
+
+static enum trap_verdict on_wfx(struct vcpu *v, const struct world_syndrome *s)
+{
+    if (!(s->esr & 1)) sched_wait(v); /* bit 0: WFE, which never waits here */
+    return TRAP_SKIP;
+}
+
+static enum trap_verdict on_fp(struct vcpu *v, const struct world_syndrome *s)
+{
+    (void)s;
+    world_fp_give(v);
+    return TRAP_RESUME;
+}
+
+static enum trap_verdict on_smc(struct vcpu *v, const struct world_syndrome *s)
+{
+    (void)s;
+    hypercall_psci(v);
+    return TRAP_SKIP; /* ELR is the SMC itself */
+}
+
+static enum trap_verdict on_sysreg(struct vcpu *v, const struct world_syndrome *s)
+{
+    uint32_t iss = (uint32_t)s->esr & 0x1ffffff, rt = iss >> 5 & 31;
+    bool is_read = iss & 1;
+    uint64_t value = reg_get(v, rt);
+    if (!world_sysreg(v, iss, is_read, &value)) {
+        return violation(v, CAUSE_FORBIDDEN, s->esr, v->regs.pc, TRAP_INJECT_UNDEF);
+    }
+    if (is_read) reg_set(v, rt, value);
+    return TRAP_SKIP;
+}
+
+/* Emulated registers at this IPA? Fills *value for reads. ERR_NO_ENTRY: none. */
+static err_t emulate(struct vcpu *v, ipa_t ipa, bool is_write, uint32_t size_bytes, uint64_t *value)
+{
+    struct domain *d = v->domain;
+    if (ipa.raw - d->gicd_ipa.raw < KIB(64)) {
+        vgic_access(v, true, ipa.raw - d->gicd_ipa.raw, is_write, size_bytes, value);
+        return OK;
+    }
+    if (ipa.raw - d->gicr_ipa.raw < KIB(128)) {
+        vgic_access(v, false, ipa.raw - d->gicr_ipa.raw, is_write, size_bytes, value);
+        return OK;
+    }
+    if (!link_owns_ipa(d, ipa)) return ERR_NO_ENTRY;
+    return link_access(d, ipa, is_write, size_bytes, value);
+}
+
+static enum trap_verdict on_data_abort(struct vcpu *v, const struct world_syndrome *s)
+{
+    ipa_t ipa = { (s->hpfar & ~0xfUL) << 8 | (s->far & (PAGE_SIZE - 1)) };
+    uint64_t esr = s->esr;
+    bool is_write = esr & DABT_WNR;
+    if ((esr & DABT_ISV) && !(esr & (DABT_S1PTW | DABT_CM))) {
+        uint32_t size_bytes = 1U << FIELD_OF(DABT_SAS, esr), rt = (uint32_t)FIELD_OF(DABT_SRT, esr);
+        uint64_t mask = size_bytes == 8 ? UINT64_MAX : BIT(size_bytes * 8) - 1;
+        uint64_t value = is_write ? reg_get(v, rt) & mask : 0;
+        err_t e = emulate(v, ipa, is_write, size_bytes, &value);
+        if (e == OK) {
+            value &= mask;
+            if ((esr & DABT_SSE) && value >> (size_bytes * 8 - 1)) value |= ~mask;
+            if (!(esr & DABT_SF)) value &= UINT32_MAX;
+            if (!is_write) reg_set(v, rt, value);
+            return TRAP_SKIP;
+        }
+        if (e != ERR_NO_ENTRY) return violation(v, CAUSE_PROTOCOL, ipa.raw, (uint64_t)e, TRAP_INJECT_ABORT);
+    }
+    return violation(v, CAUSE_FAULT, ipa.raw, esr, TRAP_INJECT_ABORT);
+}
+
+static enum trap_verdict on_code_abort(struct vcpu *v, const struct world_syndrome *s)
+{
+    uint64_t ipa = (s->hpfar & ~0xfUL) << 8 | (s->far & (PAGE_SIZE - 1));
+    return violation(v, CAUSE_FAULT, ipa, s->esr, TRAP_INJECT_ABORT);
+}
+
+static enum trap_verdict on_forbidden(struct vcpu *v, const struct world_syndrome *s)
+{
+    return violation(v, CAUSE_FORBIDDEN, s->esr, v->regs.pc, TRAP_INJECT_UNDEF);
+}
+
+typedef enum trap_verdict (*trap_handler)(struct vcpu *, const struct world_syndrome *);
+static const trap_handler trap_table[64] = {
+    [EC_WFX] = on_wfx,      [EC_FP] = on_fp,        [EC_SMC64] = on_smc,
+    [EC_SYS64] = on_sysreg, [EC_IABT] = on_code_abort, [EC_DABT] = on_data_abort,
+}; /* an empty slot means the domain's on-violation: kill or inject */
+
+struct vcpu *trap_sync(struct vcpu *v)
+{
+    sched_enter(arch_ticks());
+    struct world_syndrome s = world_syndrome();
+    trap.esr = s.esr;
+    hyp_stats.value[HYP_STAT_ENTRIES]++;
+    trap_handler handler = trap_table[s.esr >> 26 & 63];
+    switch (handler ? handler(v, &s) : on_forbidden(v, &s)) {
+    case TRAP_RESUME:
+        break;
+    case TRAP_SKIP:
+        v->regs.pc += 4;
+        break;
+    case TRAP_INJECT_UNDEF:
+        world_inject(v, true, s.esr, s.far);
+        break;
+    case TRAP_INJECT_ABORT:
+        world_inject(v, false, s.esr, s.far);
+        break;
+    }
+    return sched_exit();
+}
+
+static void take_one(uint32_t intid)
+{
+    if (intid == PPI_HYP_TIMER) {
+        sched_timer();
+        gic_deactivate(intid);
+    } else if (intid == PPI_MAINTENANCE) {
+        gic_deactivate(intid); /* list registers ran empty: sched_exit refills them */
+    } else if (intid == PPI_VTIMER || intid == PPI_PTIMER) {
+        vgic_inject_hw(sched_current(), intid);
+    } else if (intid < LINE_MAX && trap.owner[intid]) {
+        struct domain *d = trap.owner[intid];
+        if (d->state == DOMAIN_RUNNING) {
+            vgic_inject_hw(&d->vcpu, trap.vintid[intid]);
+        } else {
+            gic_line_kill(intid);
+        }
+    } else {
+        smmu_on_irq(intid);
+        gic_deactivate(intid);
+    }
+}
+
+void trap_take_interrupts(void)
+{
+    for (int i = 0; i < 16; i++) {
+        uint32_t intid = gic_ack();
+        if (intid >= INTID_SPURIOUS && intid < 8192) return;
+        gic_eoi(intid);
+        hyp_stats.value[HYP_STAT_INTERRUPTS]++;
+        trace(TRACE_IRQ, sched_current()->domain->index, intid, 0);
+        take_one(intid);
+    }
+}
+
+struct vcpu *trap_irq(struct vcpu *v)
+{
+    (void)v;
+    sched_enter(arch_ticks());
+    trap.esr = 0;
+    hyp_stats.value[HYP_STAT_ENTRIES]++;
+    trap_take_interrupts();
+    return sched_exit();
+}
+
+struct vcpu *trap_serror(struct vcpu *v)
+{
+    sched_enter(arch_ticks());
+    domain_kill(v->domain, CAUSE_FORBIDDEN, 0, v->regs.pc); /* an external error while it ran: it is the one that touched something */
+    return sched_exit();
+}
+
+struct vcpu *trap_aarch32(struct vcpu *v)
+{
+    sched_enter(arch_ticks());
+    domain_kill(v->domain, CAUSE_FORBIDDEN, 0, v->regs.pc);
+    return sched_exit();
+}
+
+void trap_own_fault(uint64_t kind, uint64_t pc, uint64_t sp)
+{
+    struct world_syndrome s = world_syndrome();
+    log_line("hyp: exception %lu at EL2: pc 0x%lx sp 0x%lx esr 0x%lx far 0x%lx", kind, pc, sp, s.esr, s.far);
+    panic_at("exception at EL2", __FILE__, __LINE__);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Exceptions from EL1 and EL0 of domains: class to handler to verdict. */
+#pragma once
+#include "hyp/vcpu.h"
+
+/** Entries from vectors.S; each returns the vCPU to run. */
+struct vcpu *trap_sync(struct vcpu *v);
+struct vcpu *trap_irq(struct vcpu *v);
+struct vcpu *trap_serror(struct vcpu *v);
+struct vcpu *trap_aarch32(struct vcpu *v);
+_Noreturn void trap_own_fault(uint64_t kind, uint64_t pc, uint64_t sp);
+
+/** Acknowledges and hands out physical interrupts, at most 16 a call. Context: EL2, interrupts masked. */
+void trap_take_interrupts(void);
+/** ESR of the entry being handled; 0: an interrupt. */
+uint64_t trap_last_syndrome(void);
+/** The entry being handled is hypercall n (for HYP_STAT_LONGEST_SYNDROME: EC of HVC and the number). */
+void trap_note_hypercall(uint64_t n);
+/** Declares who owns a physical line (boot). */
+void trap_line_owner(uint32_t pintid, struct domain *d, uint32_t vintid);
