@@ -46,7 +46,7 @@ endif
 $(BUILD)/setup.mk: scripts/setup scripts/packages.txt
 	@mkdir -p $(@D)
 	@scripts/setup
-	@echo "GCC_INCLUDE := $$($(CC) -print-file-name=include)" >$@
+	@printf "GCC_INCLUDE := %s\nCLANG_INCLUDE := %s/include\n" "$$($(CC) -print-file-name=include)" "$$(clang-14 -print-resource-dir)" >$@
 
 deps_inputs := scripts/deps scripts/deps-fetch $(shell find third_party -type f)
 $(DEPS)/deps.mk: $(deps_inputs) $(BUILD)/setup.mk
