@@ -2,6 +2,19 @@
 # Driver domains: NAME_SRCS are a domain's own files and its drivers; domains/rt and lib are added to each.
 domain_rt_SRCS := $(sort $(wildcard domains/rt/*.c domains/rt/*.S))
 storage_common_SRCS := $(sort $(wildcard domains/storage/*.c drivers/sdhci/*.c drivers/nvme/*.c))
+seams := $(addprefix domains/faults/plain_,fetch.c complete.c submit.c)
 
 DOMAINS := storage
-storage_SRCS := $(storage_common_SRCS) domains/faults/none.c
+storage_SRCS := $(storage_common_SRCS) $(seams)
+
+# Fault builds, for tests only: the storage domain with one seam (domains/rt/seam.h) replaced.
+# $(call fault_build,NAME,SEAM): storage-NAME from domains/faults/NAME.c, with _ for -.
+define fault_build
+DOMAINS += storage-$1
+storage-$1_SRCS := $(storage_common_SRCS) $(filter-out %_$2.c,$(seams)) domains/faults/fault.c \
+    domains/faults/$(subst -,_,$1).c
+endef
+$(foreach name,crash hang wild-read wild-write never-eoi-timer no-notify-and-sleep,\
+    $(eval $(call fault_build,$(name),fetch)))
+$(foreach name,lie-used-id lie-used-len,$(eval $(call fault_build,$(name),complete)))
+$(eval $(call fault_build,wild-dma,submit))

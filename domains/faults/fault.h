@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* When a fault build misbehaves. Each build replaces one of the plain_*.c files by one of these. */
+#pragma once
+#include "lib/base.h"
+
+/*
+ * Parameters, from the manifest's params of the domain:
+ *   after=N  the N-th request is the one (default 100); counted from 1 in each incarnation
+ *   gens=K   only the first K incarnations misbehave (default 1), so that the system recovers; 0: every one
+ *   addr=A   the target of wild accesses (default 0x40200000: where EL2 lies on QEMU)
+ *   id=I     lie-used-id: the id to claim (default 0xffff, which no ring has; a small one is another request)
+ */
+#define FAULT_AFTER_DEFAULT 100
+#define FAULT_ADDR_DEFAULT  0x40200000UL
+
+/** Counts one request; true for exactly the one that is to go wrong. Logs it. */
+bool fault_due(void);
+
+/** The target address. */
+uint64_t fault_addr(void);
+
+/** Turns the own translation off, so that the next access meets stage 2 with this very address. */
+void fault_unmapped(void);
