@@ -79,7 +79,7 @@ void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint
     life_dump_take(d);
     link_server_died(d);
     link_client_died(d);
-    log_line("hyp: %s died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx, generation %u", d->name, cause_text[cause], detail, info,
+    log_line("%s: died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx, generation %u", d->name, cause_text[cause], detail, info,
              d->death.pc, d->generation);
     struct domain *main_domain = &domains.table[0];
     vgic_raise(&main_domain->vcpu, main_domain->event_intid);

@@ -174,7 +174,9 @@ static err_t call_domain_step(struct vcpu *v)
     struct domain *d = driver_of(v);
     if (!d) return ERR_NO_ENTRY;
     uint64_t after_ns = 0;
-    v->regs.x[1] = life_step(d, &after_ns);
+    enum step_verdict verdict = life_step(d, &after_ns);
+    if (verdict == STEP_DONE) log_line("%s: generation %u", d->name, d->generation);
+    v->regs.x[1] = verdict;
     v->regs.x[2] = after_ns;
     return OK;
 }

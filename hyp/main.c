@@ -12,7 +12,9 @@
 #include "hyp/facts.h"
 #include "hyp/life.h"
 #include "hyp/manifest.h"
+#include "hyp/pool.h"
 #include "hyp/sched.h"
+#include "hyp/stats.h"
 #include "hyp/trace.h"
 #include "lib/cpio.h"
 #include "lib/sha256.h"
@@ -70,17 +72,30 @@ INIT_CODE static void unlisted_report(void)
     }
 }
 
+INIT_CODE static void mem_line(const char *what, const char *name, struct pa_range r)
+{
+    if (r.size_bytes) log_line("mem: %s %s 0x%lx 0x%lx", what, name, r.start.raw, r.size_bytes);
+}
+
+/* Where everything lies: the canary tests hash these ranges before and after an attack. */
 INIT_CODE static void layout_report(void)
 {
-    struct pa_range image = mmu_image(), text = mmu_text(), rodata = mmu_rodata();
-    log_line("hyp: image 0x%lx+0x%lx text 0x%lx+0x%lx rodata 0x%lx+0x%lx", image.start.raw, image.size_bytes, text.start.raw,
-             text.size_bytes, rodata.start.raw, rodata.size_bytes);
+    log_uart_release(); /* for the ring only */
+    struct pa_range stats = { { (uint64_t)(uintptr_t)&hyp_stats }, sizeof hyp_stats };
+    mem_line("text", "hyp", mmu_text());
+    mem_line("rodata", "hyp", mmu_rodata());
+    mem_line("pool", "hyp", pool_range());
+    mem_line("s2", "all", pool_tables());
+    mem_line("streams", "smmu", smmu_stream_table());
+    mem_line("stats", "hyp", stats);
+    mem_line("pack", "main", boot.platform.initrd);
     for (uint32_t i = 0; i < domain_count(); i++) {
         const struct domain *d = domain_at(i);
         if (d->state == DOMAIN_ABSENT) continue;
-        log_line("hyp: %s: ram 0x%lx+0x%lx image 0x%lx+0x%lx s2 0x%lx", d->name, d->ram.start.raw, d->ram.size_bytes,
-                 d->pristine.start.raw, d->pristine.size_bytes, d->s2.root_pa.raw);
+        mem_line(i == 0 ? "image" : "ram", d->name, d->ram);
+        mem_line("pristine", d->name, d->pristine);
     }
+    for (uint32_t i = 0; i < link_count(); i++) mem_line("window", link_at(i)->conf->name, link_at(i)->window);
 }
 
 INIT_CODE static void machine_start(void)
@@ -114,10 +129,9 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
     boot_domains(&boot);
     unlisted_report();
     boot_main_domain(&boot);
-    layout_report();
     for (uint32_t i = 1; i < domain_count(); i++) {
         if (domain_at(i)->state == DOMAIN_LOADED && domain_at(i)->conf->kind == MANIFEST_DRIVER) life_first_start(domain_at(i));
     }
-    log_uart_release();
+    layout_report();
     sched_start();
 }

@@ -4,10 +4,12 @@
 
 #include "lib/string.h"
 
-#define POOL_PAGES 320 /* tables of all domains, SMMU structures, dumps: 1.25 MiB */
+#define POOL_PAGES  256 /* EL2's own tables, SMMU structures, dumps */
+#define TABLE_PAGES 96  /* stage-2 tables of all domains */
 
 static uint8_t pages[POOL_PAGES * PAGE_SIZE] __attribute__((aligned(65536)));
-static uint64_t used; /* pages; boot only, one core */
+static uint8_t tables[TABLE_PAGES * PAGE_SIZE] __attribute__((aligned(4096)));
+static uint64_t used, tables_used; /* pages; boot only, one core */
 
 void *pool_take(uint64_t page_count, bool aligned)
 {
@@ -19,4 +21,20 @@ void *pool_take(uint64_t page_count, bool aligned)
     void *start = &pages[first * PAGE_SIZE];
     memset(start, 0, page_count * PAGE_SIZE);
     return start;
+}
+
+void *pool_take_table(void)
+{
+    if (tables_used == TABLE_PAGES) return NULL;
+    return &tables[tables_used++ * PAGE_SIZE]; /* bss: zeroed at entry */
+}
+
+struct pa_range pool_range(void)
+{
+    return (struct pa_range){ { (uint64_t)(uintptr_t)pages }, sizeof pages };
+}
+
+struct pa_range pool_tables(void)
+{
+    return (struct pa_range){ { (uint64_t)(uintptr_t)tables }, sizeof tables };
 }

@@ -53,7 +53,7 @@ static uint64_t *slot_of(const struct s2 *s2, uint64_t ipa, unsigned level, bool
             return NULL;
         }
         if (!(*slot & S2_VALID)) {
-            uint64_t *fresh = make ? pool_take(1, true) : NULL;
+            uint64_t *fresh = make ? pool_take_table() : NULL;
             if (!fresh) {
                 *why = ERR_NO_MEMORY;
                 return NULL;
@@ -67,7 +67,7 @@ static uint64_t *slot_of(const struct s2 *s2, uint64_t ipa, unsigned level, bool
 
 err_t s2_create(struct s2 *s2)
 {
-    uint64_t *root = pool_take(1, true);
+    uint64_t *root = pool_take_table();
     if (!root) return ERR_NO_MEMORY;
     s2->root = root;
     s2->root_pa.raw = (uint64_t)(uintptr_t)root;

@@ -22,3 +22,5 @@ err_t smmu_tlb_flush_vmid(uint16_t vmid) MUST_CHECK;
  */
 void smmu_on_irq(uint32_t intid);
 uint64_t smmu_event_count(void);
+/** Where the stream table lies, for the boot log and the canaries. Size 0: no SMMU. */
+struct pa_range smmu_stream_table(void);
