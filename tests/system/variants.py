@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import shlex
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -23,9 +24,10 @@ class Variant:
 
 
 def qemu_base(memory="1G", smp=1):
-    """QEMU and the machine that every test runs on."""
-    return ["qemu-system-aarch64", "-M", "virt-10.0,virtualization=on,gic-version=3,iommu=smmuv3", "-cpu", "cortex-a55",
-            "-m", memory, "-smp", str(smp), "-nic", "none"]
+    """QEMU and the machine of boards/qemu-virt/qemu.args, with that much memory and so many cores (later arguments win)."""
+    with open(os.path.join(ROOT, "boards", "qemu-virt", "qemu.args"), encoding="utf-8") as f:
+        machine = shlex.split(f.read(), comments=True)
+    return ["qemu-system-aarch64", *machine, "-m", memory, "-smp", str(smp)]
 
 
 def get(defines=(), autorun=None, images=(), stale=(), dts=None, check=True):
@@ -92,3 +94,12 @@ def domain_image(name):
         if os.path.exists(path):
             return path
     raise AssertionError(f"{name}.img is not built")
+
+
+HYP_LOAD = 0x40200000  # where QEMU puts an arm64 Image: RAM + 2 MiB; hyp.elf is linked at 0
+
+
+def hyp_symbols():
+    """{symbol: physical address} of the running hyp."""
+    out = subprocess.run(["aarch64-linux-gnu-nm", built("hyp.elf")], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {line.split()[2]: int(line.split()[0], 16) + HYP_LOAD for line in out.splitlines() if len(line.split()) == 3}

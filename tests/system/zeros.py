@@ -28,13 +28,14 @@ class MachineError(AssertionError):
     """Something did not come in time or QEMU ended: carries the end of the serial log and QEMU's stderr."""
 
 
-def disk_args(slot, path, nvme=False, fmt="raw", node=None):
+def disk_args(slot, path, nvme=False, fmt="raw"):
     """The arguments that put the image at path on PCI slot `slot`, as the manifest names it."""
     drive = f"d{slot}"
     args = ["-drive", f"if=none,id={drive},file={path},format={fmt}"]
     if nvme:
         return args + ["-device", f"nvme,serial=zeros{slot},drive={drive},addr={slot}"]
-    return args + ["-device", f"sdhci-pci,id=sd{slot},addr={slot}", "-device", f"sd-card,drive={drive},bus=sd{slot}/sd-bus"]
+    # A card goes to the first controller without one: controllers and cards take turns on the command line.
+    return args + ["-device", f"sdhci-pci,id=sd{slot},addr={slot}", "-device", f"sd-card,drive={drive}"]
 
 
 class Machine:
@@ -173,6 +174,12 @@ class Machine:
         os.unlink(path)
         return data
 
+    def stats(self):
+        """EL2's counters (enum hyp_stat) out of memory: {interrupts, timer_writes, ...}. For a machine that is stopped."""
+        names = ("interrupts", "timer_writes", "entries", "longest_ticks", "longest_syndrome", "dma_events", "switches", "boot_ticks")
+        data = self.memory(variants.hyp_symbols()["hyp_stats"], 8 * len(names))
+        return {n: int.from_bytes(data[8 * i:8 * i + 8], "little") for i, n in enumerate(names)}
+
     def screendump(self):
         path = os.path.join(self.dir, "screen.png")
         self.qmp("screendump", filename=path, format="png")
@@ -187,13 +194,13 @@ class Machine:
         return self.cmd("log")
 
     def memory_map(self):
-        """EL2's `mem: WHAT NAME 0xSTART 0xBYTES` lines as {(what, name): [(start, bytes), ...]}."""
+        """EL2's `hyp: NAME: ram A+B image A+B s2 A` lines as {name: {"ram": (start, bytes), "image": ..., "s2": start}}."""
         out = {}
-        for m in re.finditer(r"mem: (\w+) (\S+) 0x([0-9a-f]+) 0x([0-9a-f]+)", self.text + self.log()):
-            ranges = out.setdefault((m.group(1), m.group(2)), [])
-            r = (int(m.group(3), 16), int(m.group(4), 16))
-            if r not in ranges:
-                ranges.append(r)
+        line = r"hyp: (\w+): ram 0x([0-9a-f]+)\+0x([0-9a-f]+) image 0x([0-9a-f]+)\+0x([0-9a-f]+) s2 0x([0-9a-f]+)"
+        for m in re.finditer(line, self.text if re.search(line, self.text) else self.log()):
+            n = [int(m.group(i), 16) for i in range(2, 7)]
+            out[m.group(1)] = {"ram": (n[0], n[1]), "image": (n[2], n[3]), "s2": n[4]}
+        assert "main" in out, "EL2's log does not say where the domains lie"
         return out
 
     # the end -------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ static struct {
     struct screen screen;
     struct history history;
     struct line line;
+    bool keep; /* what stands there when a line ends */
 } t;
 
 static void screen_code(struct screen *s)
@@ -58,7 +59,7 @@ static void screen_byte(struct screen *s, char c)
     }
     if (c == '\r') s->column = 0;
     if (c == '\b') s->column--;
-    if (c == '\n') memset(s->cell, 0, sizeof(s->cell));
+    if (c == '\n' && !t.keep) memset(s->cell, 0, sizeof(s->cell));
     if ((uint8_t)c < 0x20) return;
     s->part[s->part_bytes++] = c;
     if (s->part_bytes < utf8_sequence_bytes((uint8_t)s->part[0])) return;
@@ -209,6 +210,20 @@ TEST(shell_line, a_long_line_never_passes_the_last_column)
     EXPECT_EQ('a', t.screen.cell[9]);
     (void)type("\x05");
     EXPECT_EQ('a' + 299 % 26, t.screen.cell[t.screen.column - 1]);
+}
+
+TEST(shell_line, enter_leaves_a_long_line_whole_on_the_screen)
+{
+    char last[201];
+    fresh("> ");
+    for (int i = 0; i < 150; i++) (void)line_feed(&t.line, (uint8_t)('a' + i % 26));
+    line_render(&t.line);
+    EXPECT_LE(LINE_COLUMNS, strlen(row()));
+    t.keep = true;
+    EXPECT_EQ(LINE_DONE, line_feed(&t.line, '\r'));
+    strcpy(last, row());
+    EXPECT_EQ(152, strlen(last));
+    EXPECT_STR(t.line.text, last + 2);
 }
 
 TEST(shell_line, a_full_line_takes_no_more)

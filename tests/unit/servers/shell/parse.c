@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The parser: words, quotes, redirection, background, numbers, paths. */
-// LINK: servers/shell/parse.c servers/shell/path.c lib/format.c lib/string.c
+/* The parser: words, quotes, redirection, background, numbers. */
+// LINK: servers/shell/parse.c lib/format.c lib/string.c
 #include "servers/shell/parse.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/test.h"
-#include "servers/shell/path.h"
 
 /* "[word][word]>file&" of the first command, or the error. */
 static const char *parsed(const char *line, size_t *at)
@@ -141,62 +139,4 @@ TEST(shell_parse, repeat_replaces_dollar_n_and_bounds_the_word)
     EXPECT_STR("f12.$x", out);
     EXPECT_EQ(false, parse_expand("abcdef$n", 12, out, sizeof(out)));
     EXPECT_EQ(true, parse_expand("abcdef$n", 1, out, sizeof(out)));
-}
-
-TEST(shell_path, resolves_dots_and_slashes)
-{
-    static const struct {
-        const char *from, *path, *want;
-    } rows[] = {
-        { "/", "a", "/a" },
-        { "/", ".", "/" },
-        { "/", "..", "/" },
-        { "/a/b", "..", "/a" },
-        { "/a/b", "../..", "/" },
-        { "/a/b", "../../../../c", "/c" },
-        { "/a/b", "/x//y/./z/", "/x/y/z" },
-        { "/a", "b/../c", "/a/c" },
-        { "/a", "...", "/a/..." },
-        { "/a", "..b", "/a/..b" },
-        { "/a", "/", "/" },
-        { "/a", "", "" },
-    };
-    char out[PATH_BYTES];
-    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        test_row((int64_t)i);
-        EXPECT_EQ(rows[i].want[0] != '\0' ? OK : ERR_NAME,
-                  path_resolve(rows[i].from, rows[i].path, out));
-        EXPECT_STR(rows[i].want, out);
-    }
-}
-
-TEST(shell_path, refuses_what_is_too_long)
-{
-    char path[PATH_BYTES + 2], out[PATH_BYTES];
-    memset(path, 'a', sizeof(path));
-    path[0] = '/';
-    path[PATH_BYTES - 1] = '\0';
-    EXPECT_EQ(OK, path_resolve("/", path, out));
-    EXPECT_EQ(PATH_BYTES - 1, strlen(out));
-    path[PATH_BYTES - 1] = 'a';
-    path[PATH_BYTES] = '\0';
-    EXPECT_EQ(ERR_NAME, path_resolve("/", path, out));
-    path[PATH_BYTES - 3] = '\0';
-    EXPECT_EQ(OK, path_join(path, "b", out));
-    EXPECT_EQ(ERR_NAME, path_join(path, "bc", out));
-}
-
-TEST(shell_path, names_bases_and_prefixes)
-{
-    char out[PATH_BYTES];
-    EXPECT_STR("c", path_base("/a/b/c"));
-    EXPECT_STR("/", path_base("/"));
-    EXPECT_EQ(OK, path_join("/", "x", out));
-    EXPECT_STR("/x", out);
-    EXPECT_EQ(ERR_NAME, path_join("/", "x/y", out));
-    EXPECT_EQ(ERR_NAME, path_join("/", "", out));
-    EXPECT_EQ(true, path_is_below("/disk2", "/disk2"));
-    EXPECT_EQ(true, path_is_below("/disk2/a", "/disk2"));
-    EXPECT_EQ(false, path_is_below("/disk22", "/disk2"));
-    EXPECT_EQ(true, path_is_below("/x", "/"));
 }
