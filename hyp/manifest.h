@@ -4,6 +4,15 @@
 #include "abi/manifest.h"
 #include "lib/base.h"
 
+#define MANIFEST_VERSION       1
+#define MANIFEST_NO_DOMAIN     UINT32_MAX /* end of a link: no domain of that name */
+#define MANIFEST_PRIORITY_MAX  31
+#define MANIFEST_VCPU_MAX      1 /* vCPUs of a domain, for now */
+#define MANIFEST_PERIOD_US_MIN 1000
+#define MANIFEST_PERIOD_US_MAX 1000000
+#define MANIFEST_DEADLINE_MS_MAX 600000
+#define MANIFEST_MAIN_MIN      MIB(16) /* what must be left for main */
+
 /* One verdict for each rule, in the order of docs/manifest.md. manifest.c's table has a sentence for each. */
 enum manifest_verdict {
     MANIFEST_OK = 0,
@@ -19,7 +28,7 @@ enum manifest_verdict {
     MANIFEST_DEVICE_UNKNOWN,  /* no such node or PCI function: only its domain is refused */
     MANIFEST_DEVICE_TWICE,    /* one device given to two domains, or twice to one */
     MANIFEST_DEVICE_RESERVED, /* the interrupt controller, SMMU, PCI host, or another device that is EL2's */
-    MANIFEST_DEVICE_OVERLAP,  /* two devices of different domains share a page */
+    MANIFEST_DEVICE_OVERLAP,  /* a device shares a page with one that is not its domain's */
     MANIFEST_LINE_SHARED,     /* two domains on one interrupt line */
     MANIFEST_MASTER_OUTSIDE,  /* a DMA master that bypasses every fence (virtio-mmio, fw_cfg, PL330, PCI without SMMU) */
     MANIFEST_DMA,             /* dma = smmu without a stream, guard on an unknown controller, a fence without a device */
@@ -38,7 +47,7 @@ struct manifest_problem {
     char what[MANIFEST_PATH_MAX]; /* property, path or number */
 };
 
-#define MANIFEST_FACT_DEVICES 96
+#define MANIFEST_FACT_DEVICES 256
 
 /* A possible device: a node of the firmware tree, or a PCI function. */
 struct manifest_fact {
@@ -68,7 +77,8 @@ bool manifest_read(const void *dtb, uint64_t dtb_bytes, struct manifest *out, st
 
 /**
  * Judges a manifest against the machine. Returns true when the system may boot; *refused then has a bit for every domain
- * whose device is absent (MANIFEST_DEVICE_UNKNOWN, reported through `report`). False: *problem names the rule broken.
+ * whose device is absent (MANIFEST_DEVICE_UNKNOWN): these are not started and their links are not there. *problem then names the
+ * last of them, or has verdict MANIFEST_OK. False: *problem names the rule broken; an absent device of main is such a case.
  */
 bool manifest_check(const struct manifest *m, const struct manifest_facts *facts, uint32_t *refused, struct manifest_problem *problem) MUST_CHECK;
 
