@@ -299,6 +299,12 @@ void smmu_on_irq(uint32_t intid)
     drain_events();
 }
 
+struct pa_range smmu_stream_table(void)
+{
+    if (smmu.regs == NULL) return (struct pa_range){ { 0 }, 0 };
+    return (struct pa_range){ { (uintptr_t)smmu.stream }, STREAM_COUNT * sizeof(struct ste) };
+}
+
 uint64_t smmu_event_count(void)
 {
     return smmu.event_count;
