@@ -30,7 +30,20 @@ $(eval $(call stamp,system,$(defines)))
 endif
 system-image: $(if $(ready_for_pack),$(SYSTEM)) ## Image and system pack
 
-checker_srcs := $(wildcard scripts/manifest_check.c hyp/manifest.c hyp/manifest_read.c)
+# The judge of EL2, on the host: a wrong manifest is refused before it is packed. facts.dtb is QEMU's own description.
+has_checker := $(wildcard scripts/manifest_check.c)
+checker_srcs := scripts/manifest_check.c hyp/manifest.c hyp/manifest_read.c hyp/facts.c hyp/platform.c hyp/fdt_tree.c \
+    lib/format.c lib/string.c $(patsubst %,$(FDT)/%.c,fdt fdt_ro fdt_addresses fdt_check fdt_strerror fdt_wip fdt_rw fdt_sw)
+$(checker): $(checker_srcs) $(wildcard hyp/*.h hyp/dma/*.h lib/*.h include/abi/*.h)
+	@echo "  HOSTCC $@"
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu17 -O1 -fno-builtin -fno-tree-loop-distribute-patterns -I. -Iinclude -isystem $(FDT) $(checker_srcs) -o $@
+$(facts): boards/$(BOARD)/qemu.args $(BUILD)/setup.mk
+	@mkdir -p $(@D)
+	$(Q)qemu-system-aarch64 $$(sed 's/#.*//' $<) -machine dumpdtb=$@ -display none >/dev/null 2>&1
+manifest-check: $(checker) $(facts) $(if $(ready_for_pack),$(SYSTEM)) ## judge the manifest against the board's device tree
+	$(Q)$(checker) $(facts) $(B)/system.dtb
+
 $(SYSTEM) &: $(programs) $(DTS) scripts/mkpack.py $(B)/flags/system $(if $(has_checker),$(checker) $(facts))
 	@echo "  PACK $(B)/system.pack"
 	$(Q)$(PYTHON) scripts/mkpack.py --hyp $(B)/hyp.elf --dts $(DTS) $(foreach d,$(defines),--define '$d') \
