@@ -8,8 +8,8 @@
 
 static struct {
     struct trace_rec rec[RING_COUNT];
-    uint64_t next; /* free-running sequence number of the next record; the first is 1 */
-} ring = { .next = 1 };
+    uint64_t next; /* free-running sequence number of the next record */
+} ring;
 
 void trace(enum trace_event event, uint32_t domain, uint64_t arg0, uint64_t arg1)
 {
@@ -24,7 +24,7 @@ void trace(enum trace_event event, uint32_t domain, uint64_t arg0, uint64_t arg1
 
 uint64_t trace_read(uint64_t sequence, struct trace_rec *out)
 {
-    uint64_t oldest = ring.next > RING_COUNT ? ring.next - RING_COUNT : 1;
+    uint64_t oldest = ring.next > RING_COUNT ? ring.next - RING_COUNT : 0;
     if (sequence < oldest) sequence = oldest;
     if (sequence >= ring.next) return 0;
     *out = ring.rec[sequence & (RING_COUNT - 1)];
