@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Handle tables: which objects a process may name, and what it may do with each. */
+#pragma once
+#include "abi/handle.h"
+#include "kernel/object.h"
+#include "lib/base.h"
+
+#define HANDLE_PAGE_MAX   16
+#define HANDLE_PAGE_SHIFT 7
+#define HANDLE_PER_PAGE   (1U << HANDLE_PAGE_SHIFT)
+#define HANDLE_MAX        (HANDLE_PAGE_MAX * HANDLE_PER_PAGE)
+
+struct account;
+
+/* type OBJECT_NONE: free. A reply's object is the thread that waits for the answer, its badge the number of the call. */
+struct handle_entry {
+    struct object *object; /* one use of it */
+    uint64_t badge;        /* endpoint: what its calls carry; reply: call number */
+    uint32_t type;         /* enum object_type */
+    uint32_t rights;
+    uint32_t next_free;
+    uint32_t reserved;
+};
+STATIC_ASSERT(sizeof(struct handle_entry) == 32, "128 entries fill a page");
+
+struct handle_table {
+    struct handle_entry *page[HANDLE_PAGE_MAX]; /* owned */
+    uint32_t page_count;
+    uint32_t free_head; /* 0: none */
+    uint32_t used_count;
+    struct account *account; /* borrowed from the process */
+};
+
+/** The entry of a handle in use, or NULL. */
+static inline struct handle_entry *handle_at(struct handle_table *t, uint64_t h)
+{
+    if (h >> HANDLE_PAGE_SHIFT >= t->page_count) return NULL;
+    struct handle_entry *e = &t->page[h >> HANDLE_PAGE_SHIFT][h & (HANDLE_PER_PAGE - 1)];
+    return e->type == OBJECT_NONE ? NULL : e;
+}
+
+/** Finds a handle of the wanted type with at least these rights. Returns OK | ERR_HANDLE, ERR_TYPE, ERR_RIGHTS. */
+static inline err_t handle_find(struct handle_table *t, uint64_t h, enum object_type type,
+                                uint32_t rights, struct handle_entry **out)
+{
+    struct handle_entry *e = handle_at(t, h);
+    if (!e) return ERR_HANDLE;
+    if (e->type != (uint32_t)type) return ERR_TYPE;
+    if ((e->rights & rights) != rights) return ERR_RIGHTS;
+    *out = e;
+    return OK;
+}
+
+/** Adds pages until `count` more handles fit. OK | ERR_NO_MEMORY: nothing changed but capacity. */
+err_t handle_grow(struct handle_table *t, uint32_t count) MUST_CHECK;
+/** Makes room for `count` more handles, so that as many handle_insert cannot fail. Errors of handle_grow. */
+MUST_CHECK static inline err_t handle_reserve(struct handle_table *t, uint32_t count)
+{
+    if (((uint64_t)t->page_count << HANDLE_PAGE_SHIFT) > (uint64_t)t->used_count + count) return OK;
+    return handle_grow(t, count);
+}
+/**
+ * Enters a copy of *value and takes one use of its object.
+ * Returns the handle. Context: handle_reserve said OK for it, else CHECK fails.
+ */
+handle_t handle_insert(struct handle_table *t, const struct handle_entry *value);
+/**
+ * Takes a handle out and gives its use of the object back. A reply that nobody answers ends its caller's wait with `reason`.
+ * h is in use.
+ */
+void handle_remove(struct handle_table *t, handle_t h, err_t reason);
+/** Takes out a reply that has been answered: the use of its thread is given back, nothing else happens. */
+void handle_consume(struct handle_table *t, handle_t h);
+/** Moves a handle in use to another table, where room is reserved. Its object sees no moment without it. */
+handle_t handle_move(struct handle_table *from, handle_t h, struct handle_table *to);
+/** Removes all and frees the table. */
+void handle_close_all(struct handle_table *t, err_t reason);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Who runs: one FIFO of runnable threads, a slice only while several want the core, a timer only while somebody waits. */
+#pragma once
+#include "kernel/thread.h"
+
+/* Shared with vectors.S (aarch64/offsets.h). */
+struct cpu {
+    struct thread *current; /* who runs next, or NULL: the scheduler picks */
+    struct thread *live;    /* whose x19..x29, TPIDR_EL0 and TTBR0 are in the core */
+    uint64_t work;          /* not 0: work_run before the next entry to EL0 */
+    struct thread *fp_owner; /* whose FP/SIMD registers are in the core */
+};
+extern struct cpu cpu; /* the one core; written by vectors.S as well */
+
+static inline struct thread *sched_current(void)
+{
+    return cpu.current;
+}
+/** Lets t run at once in place of the current thread, which must wait by now or be in the run queue. */
+static inline void sched_switch_to(struct thread *t)
+{
+    cpu.current = t;
+}
+/** Puts a thread that does not wait at the end of the run queue. */
+void sched_ready(struct thread *t);
+/** The current thread stops running; it waits, is queued elsewhere, or is dead. */
+void sched_leave(struct thread *t);
+/** The current thread goes to the end of the run queue. */
+void sched_yield(struct thread *t);
+/** The thread whose registers are in the core ends: they are not saved into it any more. */
+void sched_forget(struct thread *t);
+/** Somebody has put work aside for work_run. */
+static inline void sched_work_note(void)
+{
+    cpu.work = 1;
+}
+/** Chooses the next thread; waits for interrupts while there is none. Called by vectors.S when current is NULL. */
+struct thread *sched_pick(void);
+/** Charges the thread whose registers are in the core up to now. */
+void sched_account(void);
+/** Queues a deadline and programs the timer when it has become the nearest. */
+void sched_deadline_set(struct deadline *d, uint64_t at_ticks);
+/** The timer fired: wakes everybody whose deadline passed, ends the slice. */
+void sched_on_timer(void);
+/** work.c: ends processes and destroys objects put aside, until nothing is left. Called by vectors.S when cpu.work is set. */
+void work_run(void);
