@@ -12,17 +12,20 @@ ifdef READY
 $(shell mkdir -p $(B)/flags)
 endif
 
+# Written under another name first, so that a second make in the same folder never links half an object.
+to_object = -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@.$$$$ && mv $@.$$$$ $@
+
 # $(call compile,KIND): rules for the objects of one kind, below $(O)/KIND.
 define compile
 $(if $(READY),$(eval $(call stamp,$1,$($1_CFLAGS) $(WARN) $(DEPS_KEY))))
 $(O)/$1/%.o: %.c $(B)/flags/$1
 	@echo "  CC $$<"
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $($1_CFLAGS) $(WARN) $$($$<_CFLAGS) -MMD -MP -c $$< -o $$@
+	$(Q)$(CC) $($1_CFLAGS) $(WARN) $$($$<_CFLAGS) $$(to_object)
 $(O)/$1/%.o: %.S $(B)/flags/$1
 	@echo "  AS $$<"
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $($1_CFLAGS) -MMD -MP -c $$< -o $$@
+	$(Q)$(CC) $($1_CFLAGS) $$(to_object)
 $(O)/$1/libfdt/%.o: $(FDT)/%.c $(B)/flags/$1
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $($1_CFLAGS) -isystem $(FDT) -w -MMD -MP -c $$< -o $$@
@@ -40,7 +43,7 @@ all_objects += $4
 $2.elf: $4 $3 $(filter %.a,$5) $(B)/flags/$(subst /,_,$2)
 	@echo "  LD $$@"
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $($1_LDFLAGS) -T $3 -Wl,-Map=$2.map -o $$@ $4 $5
+	$(Q)$(CC) $($1_LDFLAGS) -T $3 -Wl,-Map=$2.map -o $$@.$$$$$$$$ $4 $5 && mv $$@.$$$$$$$$ $$@
 endef
 
 # $(call flat,OUT): OUT.img, the bytes of OUT.elf as they are loaded.

@@ -91,11 +91,11 @@ fuzz: all ## every fuzz target for a few seconds
 check: includes style format-check headers ## style and host tests, for the commit hook
 	@$(run_tests) unit
 bench: all $(disks) ## measure; writes build/report/bench.json and prints it
-	@$(PYTHON) tests/bench.py
+	@$(PYTHON) scripts/bench.py
 
 # ---- keeping the tree tidy ----
 
-own_c := $(shell git ls-files -co --exclude-standard -- '*.c' '*.h' 2>/dev/null | while read -r f; do [ -e "$$f" ] && echo "$$f"; done)
+own_c = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h' 2>/dev/null | while read -r f; do [ -e "$$f" ] && echo "$$f"; done)
 format: ## clang-format all C files in place
 	@clang-format-14 -i $(own_c)
 format-check: ## fail when a C file is not formatted
@@ -105,6 +105,7 @@ includes: ## who may include whom
 style: ## SPDX lines, function and file length
 	@$(PYTHON) scripts/check_style.py
 
+ifneq ($(filter headers check,$(goals)),)
 target_headers := $(filter include/% lib/% hyp/% kernel/% domains/% drivers/% servers/%,$(filter %.h,$(own_c)))
 kind_of = $(or $(if $(filter hyp/%,$1),hyp),$(if $(filter kernel/%,$1),kernel),$(if $(filter servers/%,$1),user),domain)
 define header_rule
@@ -113,13 +114,12 @@ $(O)/headers/$1.ok: $1 $(B)/flags/$(call kind_of,$1)
 	$(Q)$(CC) $($(call kind_of,$1)_CFLAGS) $(WARN) -Wno-unused-function -MMD -MP -MF $$@.d -MT $$@ -fsyntax-only -x c -include $1 /dev/null
 	@touch $$@
 endef
-ifneq ($(filter headers check,$(goals)),)
 $(foreach header,$(target_headers),$(eval $(call header_rule,$(header))))
 -include $(wildcard $(target_headers:%=$(O)/headers/%.ok.d))
 endif
 headers: $(target_headers:%=$(O)/headers/%.ok) ## each header compiles by itself
 
-lint_srcs := $(filter-out tests/% third_party/%,$(filter %.c,$(own_c)))
+lint_srcs = $(filter-out tests/% third_party/%,$(filter %.c,$(own_c)))
 lint: compile_commands.json ## clang-tidy over everything that is built
 	@printf '%s\n' $(lint_srcs) | xargs -P$(JOBS) -n4 clang-tidy-14 --quiet -p .
 
