@@ -42,7 +42,10 @@ static void look_queue(struct link *l, uint32_t idx, uint64_t now_ticks)
     } else if (sample == LINK_MOVED || w->since_ticks == 0) {
         wait_begin(l, w, now_ticks);
     }
-    if (is_watched && sample == LINK_MOVED) l->slow = false;
+    if (is_watched && sample == LINK_MOVED && l->slow) {
+        l->slow = false;
+        l->deadline_ticks = MAX(now_ticks, 1U); /* the others have their normal deadline again: look soon */
+    }
 }
 
 void watchdog_look(struct link *l, uint64_t now_ticks)
