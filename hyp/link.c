@@ -2,7 +2,6 @@
 /* What a link goes through: made at boot, reset by its client, its server's death and rebirth. */
 #include "hyp/link.h"
 
-#include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 
 #include "abi/trace.h"
@@ -129,33 +128,39 @@ void link_event(struct link *l, uint32_t bits)
     vgic_raise(&l->server->vcpu, l->server_intid);
 }
 
-bool link_is_live(const struct link *l)
-{
-    const uint32_t both = VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET;
-    return l->published && !l->reset_pending && (l->status & both) == VIRTIO_CONFIG_S_DRIVER_OK;
-}
-
 void link_needs_reset(struct link *l)
 {
     l->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
     if (l->status & VIRTIO_CONFIG_S_DRIVER_OK) link_interrupt_client(l, VIRTIO_MMIO_INT_CONFIG);
 }
 
+const volatile void *link_peek_open(const struct link *l, uint64_t offset)
+{
+    uint64_t at = l->window.start.raw + offset;
+    const volatile uint8_t *page = arch_peek_map((pa_t){ ALIGN_DOWN(at, PAGE_SIZE) });
+    return page ? page + at % PAGE_SIZE : NULL;
+}
+
+void link_peek_close(const volatile void *at)
+{
+    arch_peek_unmap((const volatile void *)ALIGN_DOWN((uintptr_t)at, PAGE_SIZE));
+}
+
 void link_queue_stop(struct link_queue *q)
 {
     if (q->ready) {
-        arch_peek_unmap(q->peek_avail);
-        arch_peek_unmap(q->peek_used);
+        link_peek_close(q->avail_idx);
+        link_peek_close(q->used_idx);
     }
     q->ready = false;
-    q->peek_avail = q->peek_used = NULL;
+    q->avail_idx = q->used_idx = NULL;
 }
 
 enum link_sample link_queue_sample(struct link *l, struct link_queue *q)
 {
     /* used.idx first: avail.idx may only grow between the two loads, which can never make an honest server look like a liar. */
-    uint16_t used = arch_load16((const volatile uint8_t *)q->peek_used + q->used_at);
-    uint16_t avail = arch_load16((const volatile uint8_t *)q->peek_avail + q->avail_at);
+    uint16_t used = arch_load16(q->used_idx);
+    uint16_t avail = arch_load16(q->avail_idx);
     uint16_t moved = (uint16_t)(used - q->done);
     q->avail_seen = avail;
     if (moved > (uint16_t)(avail - q->done)) return LINK_BAD_SERVER;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Links: a virtio-mmio transport between two domains, and the window they share. EL2 moves no data. */
 #pragma once
+#include <linux/virtio_config.h>
+
 #include "abi/link.h"
 #include "abi/manifest.h"
 #include "hyp/domain.h"
@@ -17,8 +19,7 @@ struct link_queue {
      */
     uint32_t num;
     uint64_t desc, avail, used;
-    const volatile void *peek_avail, *peek_used; /* owned: EL2's read-only view of the pages of avail.idx and used.idx, while ready */
-    uint32_t avail_at, used_at;                  /* where in those pages avail.idx and used.idx are */
+    const volatile void *avail_idx, *used_idx; /* owned: in EL2's read-only view of their pages, while ready; shared with both ends */
     uint16_t done;                               /* used.idx as last seen and accepted, free-running */
     uint16_t avail_seen;                         /* avail.idx as last seen */
 };
@@ -132,6 +133,9 @@ void link_interrupt_client(struct link *l, uint32_t bits);
 void link_tell_change(struct link *l);
 /** Adds LINK_EV_* and interrupts the server; nothing without a published incarnation. */
 void link_event(struct link *l, uint32_t bits);
+/** EL2's view of the index at this offset of the window; NULL: none left. Open until closed with the same pointer. */
+const volatile void *link_peek_open(const struct link *l, uint64_t offset);
+void link_peek_close(const volatile void *at);
 /** Takes the queue away from both sides. */
 void link_queue_stop(struct link_queue *q);
 /** The client's Status := 0, or its death: completes now, or when the server acknowledged it or is proven still. */
@@ -141,7 +145,11 @@ void link_reset_done(struct link *l);
 /** Sets DEVICE_NEEDS_RESET, with a configuration interrupt when the driver is up. */
 void link_needs_reset(struct link *l);
 /** True while requests are the server's business: published, DRIVER_OK, and no reset wanted by either side. */
-bool link_is_live(const struct link *l);
+static inline bool link_is_live(const struct link *l)
+{
+    const uint32_t both = VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET;
+    return l->published && !l->reset_pending && (l->status & both) == VIRTIO_CONFIG_S_DRIVER_OK;
+}
 
 enum link_sample {
     LINK_STILL = 0,   /* used.idx has not moved */

@@ -76,11 +76,6 @@ static bool queue_place(const struct link *l, uint32_t idx, struct part parts[3]
     return parts_are_apart(l, idx, parts);
 }
 
-static const volatile void *peek(const struct link *l, uint64_t offset)
-{
-    return arch_peek_map((pa_t){ ALIGN_DOWN(l->window.start.raw + offset, PAGE_SIZE) });
-}
-
 /* QueueReady := 1. The driver sets queues up between FEATURES_OK and DRIVER_OK. */
 static bool queue_start(struct link *l, uint32_t idx)
 {
@@ -89,22 +84,19 @@ static bool queue_start(struct link *l, uint32_t idx)
     const uint32_t phase = VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET;
     if ((l->status & phase) != VIRTIO_CONFIG_S_FEATURES_OK) return false;
     if (!queue_place(l, idx, parts)) return false;
-    uint64_t avail_idx = parts[1].start + 2, used_idx = parts[2].start + 2;
-    const volatile void *peek_avail = peek(l, avail_idx);
-    const volatile void *peek_used = peek(l, used_idx);
-    if (!peek_avail || !peek_used) {
-        if (peek_avail) arch_peek_unmap(peek_avail);
-        if (peek_used) arch_peek_unmap(peek_used);
+    const volatile void *avail_idx = link_peek_open(l, parts[1].start + 2);
+    const volatile void *used_idx = link_peek_open(l, parts[2].start + 2);
+    if (!avail_idx || !used_idx) {
+        if (avail_idx) link_peek_close(avail_idx);
+        if (used_idx) link_peek_close(used_idx);
         return false;
     }
     q->num = q->w_num;
     q->desc = parts[0].start;
     q->avail = parts[1].start;
     q->used = parts[2].start;
-    q->peek_avail = peek_avail;
-    q->peek_used = peek_used;
-    q->avail_at = (uint32_t)((l->window.start.raw + avail_idx) % PAGE_SIZE);
-    q->used_at = (uint32_t)((l->window.start.raw + used_idx) % PAGE_SIZE);
+    q->avail_idx = avail_idx;
+    q->used_idx = used_idx;
     q->done = q->avail_seen = 0;
     q->ready = true;
     return true;
