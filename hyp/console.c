@@ -23,7 +23,7 @@ static struct {
     bool uart_ours;
     bool panicking;
     struct {
-        char text[PIECE_MAX];
+        char text[PIECE_MAX + 1];
         uint32_t bytes;
     } piece[DOMAIN_MAX];
 } console;
@@ -87,7 +87,8 @@ void log_domain(uint32_t index, const char *name, const char *text, uint32_t byt
         if (!ends) console.piece[index].text[console.piece[index].bytes++] = text[i];
         if (!ends && console.piece[index].bytes < PIECE_MAX) continue;
         text_sanitize(console.piece[index].text, console.piece[index].bytes);
-        log_line("%s: %.*s", name, (int)console.piece[index].bytes, console.piece[index].text);
+        console.piece[index].text[console.piece[index].bytes] = '\0';
+        log_line("%s: %s", name, console.piece[index].text);
         console.piece[index].bytes = 0;
     }
 }
