@@ -169,7 +169,6 @@ volatile void *cpu_device_map(uint64_t ipa, uint64_t size_bytes)
 void cpu_start(const struct bootinfo *boot)
 {
     SYSREG_WRITE(cntkctl_el1, CNTKCTL_EL0VCTEN);
-    SYSREG_WRITE(mdscr_el1, 0);
     SYSREG_WRITE(cpacr_el1, CPACR_FPEN); /* for hashing at boot; the first switch to a thread takes it back */
     sha256_use_ce(FIELD_OF(ISAR0_SHA2, SYSREG_READ(id_aa64isar0_el1)) != 0);
     arch_timer_set(ARCH_TIMER_NEVER);

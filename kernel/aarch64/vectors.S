@@ -98,6 +98,7 @@ exit_with_cpu:
     ldr x10, [x9, #CPU_WORK]
     cbnz x10, do_work
     ldp x0, x1, [x9]                 /* current, live */
+    cbz x0, pick
     cmp x0, x1
     b.ne change
 leave:
@@ -129,7 +130,6 @@ pick:
 
 /* x0 = thread to run, x1 = thread whose registers are in the core (0: none), x9 = cpu. */
 change:
-    cbz x0, pick
     mrs x3, cntvct_el0
     cbz x1, 1f
     stp x19, x20, [x1, #152]
