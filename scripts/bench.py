@@ -67,7 +67,7 @@ def size_rows():
     kernel = size.measure(os.path.join(base, "kernel.elf"))
     return {
         "hyp_text_bytes": hyp["resident_text"],
-        "hyp_sloc": hyp["lines"],
+        "hyp_sloc": hyp["sloc"],
         "kernel_text_bytes": kernel["text"],
         "storage_image_bytes": os.path.getsize(os.path.join(base, "domains", "storage.img")),
     }

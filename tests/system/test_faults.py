@@ -85,16 +85,15 @@ def places():
     tmp = tempfile.mkdtemp(prefix="places-", dir=zeros.TMP)
     m, _ = start(tmp, variants.storage("storage", "", (f"CANARY=0x{CANARY:x}", "DISKS=2", "DEADLINE_MS=300")))
     mem = m.memory_map()
-    symbol = variants.hyp_symbols()
     out = {
-        "hyp_text": middle(symbol["text_start"], symbol["text_end"] - symbol["text_start"]),
-        "hyp_rodata": middle(symbol["text_end"], symbol["rodata_end"] - symbol["text_end"]),
-        "stage2_tables": mem["main"]["s2"] + 0x40,
-        "stream_table": canary.stream_table(m)[0] + 0x240,
-        "pristine_image": middle(*mem["storage2"]["image"]),
-        "kernel_code": mem["main"]["ram"][0] + 0x1040,
-        "other_domain": mem["storage2"]["ram"][0] + 0x1040,
-        "canary": middle(*mem["canary"]["ram"]),
+        "hyp_text": middle(*mem["text hyp"]),
+        "hyp_rodata": middle(*mem["rodata hyp"]),
+        "stage2_tables": mem["s2 all"][0] + 0x40,
+        "stream_table": mem["streams smmu"][0] + 0x240,
+        "pristine_image": middle(*mem["pristine storage2"]),
+        "kernel_code": mem["image main"][0] + 0x1040,
+        "other_domain": mem["ram storage2"][0] + 0x1040,
+        "canary": middle(*mem["ram canary"]),
     }
     m.kill()
     return out

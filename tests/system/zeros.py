@@ -194,14 +194,11 @@ class Machine:
         return self.cmd("log")
 
     def memory_map(self):
-        """EL2's `hyp: NAME: ram A+B image A+B s2 A` lines as {name: {"ram": (start, bytes), "image": ..., "s2": start}}."""
-        out = {}
-        line = r"hyp: (\w+): ram 0x([0-9a-f]+)\+0x([0-9a-f]+) image 0x([0-9a-f]+)\+0x([0-9a-f]+) s2 0x([0-9a-f]+)"
-        for m in re.finditer(line, self.text if re.search(line, self.text) else self.log()):
-            n = [int(m.group(i), 16) for i in range(2, 7)]
-            out[m.group(1)] = {"ram": (n[0], n[1]), "image": (n[2], n[3]), "s2": n[4]}
-        assert "main" in out, "EL2's log does not say where the domains lie"
-        return out
+        """EL2's `mem: WHAT NAME 0xSTART 0xBYTES` lines as {"WHAT NAME": (start, bytes)}."""
+        line = re.compile(r"mem: (\w+) (\S+) 0x([0-9a-f]+) 0x([0-9a-f]+)")
+        found = line.findall(self.text if line.search(self.text) else self.log())
+        assert found, "EL2's log does not say where things lie"
+        return {f"{what} {name}": (int(start, 16), int(size, 16)) for what, name, start, size in found}
 
     # the end -------------------------------------------------------------------------------------------------------
     def poweroff(self, timeout=CMD_S):
