@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* What is kept of a death, for people: taken at once, read later in pieces of 32 bytes. */
 #include "abi/trace.h"
-#include "lib/string.h"
 #include "hyp/arch.h"
 #include "hyp/life.h"
 #include "hyp/link.h"
 #include "hyp/trace.h"
+#include "lib/string.h"
 
 #define TRACE_LOOK_MAX 256 /* records looked at: the search is bounded whoever fills the ring */
 
@@ -39,9 +39,11 @@ static void take_queues(const struct domain *d, struct domain_dump *dump)
         const struct link *l = link_at(i);
         if (l->server != d && l->client != d) continue;
         for (uint32_t q = 0; q < l->conf->queue_count; q++) {
-            dump->queue[dump->queue_count++] = (struct dump_queue){
-                .link = (uint16_t)i, .queue = (uint16_t)q, .done = l->queue[q].done, .avail = l->queue[q].avail_seen
-            };
+            dump->queue[dump->queue_count++] =
+                    (struct dump_queue){ .link = (uint16_t)i,
+                                         .queue = (uint16_t)q,
+                                         .done = l->queue[q].done,
+                                         .avail = l->queue[q].avail_seen };
         }
     }
 }
@@ -64,7 +66,8 @@ static void take_trace(const struct domain *d, struct domain_dump *dump)
 {
     struct trace_rec rec;
     uint64_t sequence = newest_record();
-    for (uint32_t n = 0; n < TRACE_LOOK_MAX && sequence != 0 && dump->trace_count < DUMP_TRACE_MAX; n++, sequence--) {
+    for (uint32_t n = 0; n < TRACE_LOOK_MAX && sequence != 0 && dump->trace_count < DUMP_TRACE_MAX;
+         n++, sequence--) {
         if (trace_read(sequence, &rec) != sequence + 1) return; /* older ones are gone */
         if (rec.domain == d->index) dump->trace[dump->trace_count++] = rec;
     }
@@ -82,7 +85,9 @@ static void take_stack(const struct domain *d, struct domain_dump *dump)
         pa_t pa;
         uint32_t prot_bits;
         if (!s2_lookup(&d->s2, (ipa_t){ at }, &pa, &prot_bits)) return;
-        if (!range_is_inside(pa.raw, size_bytes, d->ram.start.raw, d->ram.start.raw + d->ram.size_bytes)) return;
+        if (!range_is_inside(pa.raw, size_bytes, d->ram.start.raw,
+                             d->ram.start.raw + d->ram.size_bytes))
+            return;
         arch_mem_copy_out(&dump->stack[dump->stack_bytes], pa, size_bytes);
         dump->stack_bytes += size_bytes;
         at += size_bytes;

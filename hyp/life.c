@@ -4,15 +4,15 @@
 
 #include "abi/image.h"
 #include "abi/trace.h"
-#include "lib/string.h"
 #include "hyp/arch.h"
 #include "hyp/console.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/link.h"
 #include "hyp/trace.h"
+#include "lib/string.h"
 
-#define VTIMER_INTID 27
+#define VTIMER_INTID         27
 #define BOOTINFO_RANGE_BYTES PAGE_SIZE /* the last page of RAM */
 
 /*
@@ -27,7 +27,9 @@
 #define COST_SMALL     1000U
 #define COST_PIECE_MAX COST_SCRUB
 #define COST_CALL      22000U
-STATIC_ASSERT(COST_COPY <= COST_PIECE_MAX && COST_BOOTINFO <= COST_PIECE_MAX && COST_SMMU <= COST_PIECE_MAX, "dearest piece");
+STATIC_ASSERT(COST_COPY <= COST_PIECE_MAX && COST_BOOTINFO <= COST_PIECE_MAX &&
+                      COST_SMMU <= COST_PIECE_MAX,
+              "dearest piece");
 
 enum piece {
     PIECE_DONE, /* the step is over */
@@ -101,7 +103,8 @@ static enum piece step_scrub(struct domain *d)
 
 static enum piece step_reload(struct domain *d)
 {
-    const uint8_t *image = (const uint8_t *)(uintptr_t)d->pristine.start.raw; /* EL2 memory: VA = PA */
+    const uint8_t *image =
+            (const uint8_t *)(uintptr_t)d->pristine.start.raw; /* EL2 memory: VA = PA */
     uint64_t text_bytes = ((const struct image_header *)image)->text_bytes;
     uint64_t file_bytes = MIN(d->pristine.size_bytes, d->ram.size_bytes - BOOTINFO_RANGE_BYTES);
     uint64_t at = d->rebirth.progress;
@@ -170,27 +173,21 @@ static const struct step {
     uint32_t cost;
     bool at_boot; /* part of the first start, too */
 } steps[] = {
-    { step_park, COST_SMALL, false },
-    { step_lines, COST_SMMU, false },
-    { step_bus_off, COST_SMALL, true },
-    { step_stream_close, COST_SMMU, true },
-    { step_dma_proof, COST_SMMU, true },
-    { step_links_quiesced, COST_SMALL, false },
-    { step_scrub, COST_SCRUB, true },
-    { step_reload, COST_COPY, true },
-    { step_bootinfo, COST_BOOTINFO, true },
-    { step_tlb, COST_SMALL, true },
-    { step_fp_drop, COST_SMALL, true },
-    { step_vgic_reset, COST_SMALL, true },
-    { step_links_reborn, COST_SMALL, false },
-    { step_generation, COST_SMALL, false },
+    { step_park, COST_SMALL, false },         { step_lines, COST_SMMU, false },
+    { step_bus_off, COST_SMALL, true },       { step_stream_close, COST_SMMU, true },
+    { step_dma_proof, COST_SMMU, true },      { step_links_quiesced, COST_SMALL, false },
+    { step_scrub, COST_SCRUB, true },         { step_reload, COST_COPY, true },
+    { step_bootinfo, COST_BOOTINFO, true },   { step_tlb, COST_SMALL, true },
+    { step_fp_drop, COST_SMALL, true },       { step_vgic_reset, COST_SMALL, true },
+    { step_links_reborn, COST_SMALL, false }, { step_generation, COST_SMALL, false },
     { step_start, COST_SMALL, true },
 };
 
 static enum step_verdict quarantine(struct domain *d)
 {
     d->state = DOMAIN_QUARANTINED;
-    log_line("hyp: %s: its device could not be proven still; the domain stays down until a reset", d->name);
+    log_line("hyp: %s: its device could not be proven still; the domain stays down until a reset",
+             d->name);
     link_server_gone(d);
     return STEP_QUARANTINED;
 }
@@ -237,7 +234,8 @@ void life_first_start(struct domain *d)
     d->rebirth.step = 0;
 }
 
-static void describe_device(const struct domain *d, const struct domain_device *dev, struct boot_device *out)
+static void describe_device(const struct domain *d, const struct domain_device *dev,
+                            struct boot_device *out)
 {
     memcpy(out->name, dev->name, sizeof(out->name));
     memcpy(out->compatible, dev->compatible, sizeof(out->compatible));
@@ -269,7 +267,8 @@ void life_bootinfo(const struct domain *d, struct bootinfo *out)
     out->domain_count = domain_count();
     memcpy(out->params, d->conf->params, sizeof(out->params));
     out->device_count = d->device_count;
-    for (uint32_t i = 0; i < d->device_count; i++) describe_device(d, &d->device[i], &out->device[i]);
+    for (uint32_t i = 0; i < d->device_count; i++)
+        describe_device(d, &d->device[i], &out->device[i]);
     for (uint32_t i = 0; i < link_count(); i++) {
         const struct link *l = link_at(i);
         if (l->present && (l->server == d || l->client == d)) {

@@ -19,9 +19,10 @@ struct link_queue {
      */
     uint32_t num;
     uint64_t desc, avail, used;
-    const volatile void *avail_idx, *used_idx; /* owned: in EL2's read-only view of their pages, while ready; shared with both ends */
-    uint16_t done;                               /* used.idx as last seen and accepted, free-running */
-    uint16_t avail_seen;                         /* avail.idx as last seen */
+    const volatile void *avail_idx,
+            *used_idx; /* owned: in EL2's read-only view of their pages, while ready; shared with both ends */
+    uint16_t done;       /* used.idx as last seen and accepted, free-running */
+    uint16_t avail_seen; /* avail.idx as last seen */
 };
 
 /* Somebody waits for the server: since when, and how long its vCPU had run in all by then. */
@@ -30,8 +31,9 @@ struct link_wait {
     uint64_t since_run;
 };
 
-#define LINK_WAIT_SERVER LINK_QUEUE_MAX /* index of the wait for PUBLISH or RESET_ACK, after those of the queues */
-#define LINK_WAIT_COUNT  (LINK_QUEUE_MAX + 1)
+#define LINK_WAIT_SERVER \
+    LINK_QUEUE_MAX /* index of the wait for PUBLISH or RESET_ACK, after those of the queues */
+#define LINK_WAIT_COUNT (LINK_QUEUE_MAX + 1)
 
 struct link {
     const struct manifest_link *conf; /* borrowed: the manifest lives for ever */
@@ -45,14 +47,14 @@ struct link {
     /* transport state */
     uint32_t status, interrupt_status, events;
     uint32_t dev_features_sel, drv_features_sel, queue_sel;
-    uint64_t offered;               /* by the present incarnation, before PUBLISH */
-    uint64_t accepted;              /* by the client */
+    uint64_t offered;                /* by the present incarnation, before PUBLISH */
+    uint64_t accepted;               /* by the client */
     uint8_t config[LINK_CONFIG_MAX]; /* by the present incarnation, before PUBLISH */
-    bool published;                 /* by the present incarnation, which lives */
-    bool sealed;                    /* by the first one: sealed_* hold what every later one must repeat */
+    bool published;                  /* by the present incarnation, which lives */
+    bool sealed; /* by the first one: sealed_* hold what every later one must repeat */
     uint64_t sealed_features;
     uint8_t sealed_config[LINK_CONFIG_MAX];
-    bool in_use;        /* an incarnation saw DRIVER_OK and may touch buffers: reset needs its word or its proven end */
+    bool in_use; /* an incarnation saw DRIVER_OK and may touch buffers: reset needs its word or its proven end */
     bool reset_pending; /* client wrote Status := 0, it has not completed */
     bool resume;        /* stock client: the next incarnation goes on from queue[].done */
     bool gone;          /* nobody will come */
@@ -64,7 +66,8 @@ struct link {
     /* liveness: hyp/watchdog.c */
     uint64_t normal_ticks, slow_ticks; /* the two deadlines of the manifest */
     struct link_wait wait[LINK_WAIT_COUNT];
-    uint64_t deadline_ticks; /* when to look, never later than the earliest deadline; 0: nobody waits */
+    uint64_t
+            deadline_ticks; /* when to look, never later than the earliest deadline; 0: nobody waits */
     uint64_t served, served_now, doorbells;
 };
 
@@ -93,7 +96,8 @@ bool link_owns_ipa(const struct domain *d, ipa_t ipa);
  *          | ERR_NO_ENTRY: no link of d has a page there
  * Context  EL2, any; O(queues). May kill the server at either end, so the caller looks at the state of d afterwards.
  */
-err_t link_access(struct domain *d, ipa_t ipa, bool is_write, uint32_t size_bytes, uint64_t *value) MUST_CHECK;
+err_t link_access(struct domain *d, ipa_t ipa, bool is_write, uint32_t size_bytes,
+                  uint64_t *value) MUST_CHECK;
 
 /** The server's incarnation runs from now on: it must publish before the deadline. Context: first start and the end of a rebirth. */
 void link_server_started(struct domain *server);
@@ -125,14 +129,21 @@ void watchdog_expire(uint64_t now_ticks);
 void link_client_read(struct link *l, uint32_t offset, uint32_t size_bytes, uint64_t *value);
 void link_client_write(struct link *l, uint32_t offset, uint32_t size_bytes, uint64_t value);
 /** hyp/link_server.c: one access to the server's page. */
-err_t link_server_read(struct link *l, uint32_t offset, uint32_t size_bytes, uint64_t *value) MUST_CHECK;
-err_t link_server_write(struct link *l, uint32_t offset, uint32_t size_bytes, uint64_t value) MUST_CHECK;
+err_t link_server_read(struct link *l, uint32_t offset, uint32_t size_bytes,
+                       uint64_t *value) MUST_CHECK;
+err_t link_server_write(struct link *l, uint32_t offset, uint32_t size_bytes,
+                        uint64_t value) MUST_CHECK;
 /** Adds a bit of InterruptStatus and interrupts the client. */
 void link_interrupt_client(struct link *l, uint32_t bits);
 /** Configuration interrupt: the server's state changed. Our own client waits for it; a stock driver only once it is up. */
 void link_tell_change(struct link *l);
 /** Adds LINK_EV_* and interrupts the server; nothing without a published incarnation. */
 void link_event(struct link *l, uint32_t bits);
+/** Replaces one 32-bit half of a 64-bit register. */
+static inline void link_word_set(uint64_t *reg, bool is_high, uint32_t value)
+{
+    *reg = is_high ? (*reg & BITS(31, 0)) | (uint64_t)value << 32 : (*reg & BITS(63, 32)) | value;
+}
 /** EL2's view of the index at this offset of the window; NULL: none left. Open until closed with the same pointer. */
 const volatile void *link_peek_open(const struct link *l, uint64_t offset);
 void link_peek_close(const volatile void *at);
@@ -152,10 +163,10 @@ static inline bool link_is_live(const struct link *l)
 }
 
 enum link_sample {
-    LINK_STILL = 0,   /* used.idx has not moved */
-    LINK_MOVED,       /* it moved, and *done* with it */
-    LINK_BAD_CLIENT,  /* more is outstanding than the queue holds: avail.idx is nonsense */
-    LINK_BAD_SERVER   /* used.idx went back, or past avail.idx */
+    LINK_STILL = 0,  /* used.idx has not moved */
+    LINK_MOVED,      /* it moved, and *done* with it */
+    LINK_BAD_CLIENT, /* more is outstanding than the queue holds: avail.idx is nonsense */
+    LINK_BAD_SERVER  /* used.idx went back, or past avail.idx */
 };
 /** Reads both indices of a ready queue once and accepts used.idx when done <= used.idx <= avail.idx (mod 2^16). */
 enum link_sample link_queue_sample(struct link *l, struct link_queue *q);

@@ -4,10 +4,10 @@
 #include <linux/virtio_mmio.h>
 
 #include "abi/trace.h"
-#include "lib/string.h"
 #include "hyp/arch.h"
 #include "hyp/link.h"
 #include "hyp/trace.h"
+#include "lib/string.h"
 
 #define LINK_MMIO_MAGIC   0x74726976U /* "virt" */
 #define LINK_MMIO_VERSION 2U
@@ -16,8 +16,8 @@
 /* Offered whatever the server says, and demanded from the driver. */
 #define FEATURES_ALWAYS (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
 
-#define STATUS_DRIVER_WRITES                                                                      \
-    (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK |           \
+#define STATUS_DRIVER_WRITES                                                            \
+    (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK | \
      VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_FAILED)
 
 /* One part of a queue: offset in the window and size. */
@@ -25,7 +25,8 @@ struct part {
     uint64_t start, size_bytes;
 };
 
-static void queue_parts(uint64_t desc, uint64_t avail, uint64_t used, uint32_t num, struct part out[3])
+static void queue_parts(uint64_t desc, uint64_t avail, uint64_t used, uint32_t num,
+                        struct part out[3])
 {
     /* virtio v1.2 section 2.7, with the event fields that we do not offer: a stock driver reserves them. */
     out[0] = (struct part){ desc, 16 * (uint64_t)num };
@@ -48,7 +49,9 @@ static bool parts_are_apart(const struct link *l, uint32_t idx, const struct par
         for (uint32_t a = 0; a < 3; a++) {
             for (uint32_t b = 0; b < 3; b++) {
                 if (i == idx && a == b) continue;
-                if (ranges_overlap(mine[a].start, mine[a].size_bytes, theirs[b].start, theirs[b].size_bytes)) return false;
+                if (ranges_overlap(mine[a].start, mine[a].size_bytes, theirs[b].start,
+                                   theirs[b].size_bytes))
+                    return false;
             }
         }
     }
@@ -65,9 +68,11 @@ static bool queue_place(const struct link *l, uint32_t idx, struct part parts[3]
     /* An address below the window wraps to a huge offset, which range_is_inside refuses. */
     queue_parts(q->w_desc - base, q->w_avail - base, q->w_used - base, num, parts);
     for (uint32_t i = 0; i < 3; i++) {
-        if (!range_is_inside(parts[i].start, parts[i].size_bytes, 0, l->window.size_bytes)) return false;
+        if (!range_is_inside(parts[i].start, parts[i].size_bytes, 0, l->window.size_bytes))
+            return false;
     }
-    if (parts[0].start % 16 != 0 || parts[1].start % 2 != 0 || parts[2].start % 4 != 0) return false;
+    if (parts[0].start % 16 != 0 || parts[1].start % 2 != 0 || parts[2].start % 4 != 0)
+        return false;
     if (l->conf->own_client &&
         (parts[0].start != LINK_DESC_OFF(idx) || parts[1].start != LINK_AVAIL_OFF(idx) ||
          parts[2].start != LINK_USED_OFF(count, idx))) {
@@ -81,7 +86,8 @@ static bool queue_start(struct link *l, uint32_t idx)
 {
     struct link_queue *q = &l->queue[idx];
     struct part parts[3];
-    const uint32_t phase = VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET;
+    const uint32_t phase =
+            VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET;
     if ((l->status & phase) != VIRTIO_CONFIG_S_FEATURES_OK) return false;
     if (!queue_place(l, idx, parts)) return false;
     const volatile void *avail_idx = link_peek_open(l, parts[1].start + 2);
@@ -127,7 +133,8 @@ static void status_write(struct link *l, uint32_t value)
         return;
     }
     uint32_t add = value & STATUS_DRIVER_WRITES & ~l->status;
-    bool features_fit = (l->accepted & ~device_features(l)) == 0 && (l->accepted & FEATURES_ALWAYS) == FEATURES_ALWAYS;
+    bool features_fit = (l->accepted & ~device_features(l)) == 0 &&
+                        (l->accepted & FEATURES_ALWAYS) == FEATURES_ALWAYS;
     if (!l->published || !features_fit) add &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
     uint32_t then = l->status | add;
     if (!(then & VIRTIO_CONFIG_S_FEATURES_OK) || (then & VIRTIO_CONFIG_S_NEEDS_RESET)) {
@@ -146,13 +153,14 @@ static void driver_features_write(struct link *l, uint32_t value)
 {
     const uint32_t phase = VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK;
     if ((l->status & phase) != VIRTIO_CONFIG_S_DRIVER || l->drv_features_sel > 1) return;
-    uint32_t shift = 32 * l->drv_features_sel;
-    l->accepted = (l->accepted & ~(BITS(31, 0) << shift)) | ((uint64_t)value << shift);
+    link_word_set(&l->accepted, l->drv_features_sel, value);
 }
 
 static void notify_write(struct link *l, uint32_t idx)
 {
-    if (idx >= l->conf->queue_count || !l->queue[idx].ready || !(l->status & VIRTIO_CONFIG_S_DRIVER_OK)) return;
+    if (idx >= l->conf->queue_count || !l->queue[idx].ready ||
+        !(l->status & VIRTIO_CONFIG_S_DRIVER_OK))
+        return;
     l->doorbells++;
     trace(TRACE_DOORBELL, l->client->index, l->index, 0);
     watchdog_look(l, arch_ticks());
@@ -164,16 +172,13 @@ static void queue_write(struct link *l, uint32_t offset, uint32_t value)
 {
     if (l->queue_sel >= l->conf->queue_count || l->queue[l->queue_sel].ready) return;
     struct link_queue *q = &l->queue[l->queue_sel];
-    const uint64_t low = BITS(31, 0), high = BITS(63, 32);
-    switch (offset) {
-    case VIRTIO_MMIO_QUEUE_NUM: q->w_num = value; break;
-    case VIRTIO_MMIO_QUEUE_DESC_LOW: q->w_desc = (q->w_desc & high) | value; break;
-    case VIRTIO_MMIO_QUEUE_DESC_HIGH: q->w_desc = (q->w_desc & low) | (uint64_t)value << 32; break;
-    case VIRTIO_MMIO_QUEUE_AVAIL_LOW: q->w_avail = (q->w_avail & high) | value; break;
-    case VIRTIO_MMIO_QUEUE_AVAIL_HIGH: q->w_avail = (q->w_avail & low) | (uint64_t)value << 32; break;
-    case VIRTIO_MMIO_QUEUE_USED_LOW: q->w_used = (q->w_used & high) | value; break;
-    case VIRTIO_MMIO_QUEUE_USED_HIGH: q->w_used = (q->w_used & low) | (uint64_t)value << 32; break;
-    default: break;
+    uint64_t *const part[3] = { &q->w_desc, &q->w_avail, &q->w_used };
+    /* Three pairs of low and high word, 16 apart. */
+    uint32_t at = offset - VIRTIO_MMIO_QUEUE_DESC_LOW;
+    if (offset == VIRTIO_MMIO_QUEUE_NUM) {
+        q->w_num = value;
+    } else if (at < 3 * 16 && at % 16 <= 4 && at % 4 == 0) {
+        link_word_set(part[at / 16], at & 4, value);
     }
 }
 
@@ -183,15 +188,33 @@ void link_client_write(struct link *l, uint32_t offset, uint32_t size_bytes, uin
     if (size_bytes != 4) return;
     uint32_t value = (uint32_t)value64;
     switch (offset) {
-    case VIRTIO_MMIO_QUEUE_NOTIFY: notify_write(l, value); break;
-    case VIRTIO_MMIO_INTERRUPT_ACK: l->interrupt_status &= ~value; break;
-    case VIRTIO_MMIO_STATUS: status_write(l, value); break;
-    case VIRTIO_MMIO_DEVICE_FEATURES_SEL: l->dev_features_sel = value; break;
-    case VIRTIO_MMIO_DRIVER_FEATURES_SEL: l->drv_features_sel = value; break;
-    case VIRTIO_MMIO_DRIVER_FEATURES: driver_features_write(l, value); break;
-    case VIRTIO_MMIO_QUEUE_SEL: l->queue_sel = value; break;
-    case VIRTIO_MMIO_QUEUE_READY: queue_ready_write(l, value); break;
-    default: queue_write(l, offset, value); break;
+    case VIRTIO_MMIO_QUEUE_NOTIFY:
+        notify_write(l, value);
+        break;
+    case VIRTIO_MMIO_INTERRUPT_ACK:
+        l->interrupt_status &= ~value;
+        break;
+    case VIRTIO_MMIO_STATUS:
+        status_write(l, value);
+        break;
+    case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
+        l->dev_features_sel = value;
+        break;
+    case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
+        l->drv_features_sel = value;
+        break;
+    case VIRTIO_MMIO_DRIVER_FEATURES:
+        driver_features_write(l, value);
+        break;
+    case VIRTIO_MMIO_QUEUE_SEL:
+        l->queue_sel = value;
+        break;
+    case VIRTIO_MMIO_QUEUE_READY:
+        queue_ready_write(l, value);
+        break;
+    default:
+        queue_write(l, offset, value);
+        break;
     }
 }
 
@@ -211,34 +234,50 @@ static uint64_t config_read(const struct link *l, uint32_t offset, uint32_t size
     return value;
 }
 
+static uint64_t register_read(const struct link *l, uint32_t offset)
+{
+    bool has_queue = l->queue_sel < l->conf->queue_count;
+    switch (offset) {
+    case VIRTIO_MMIO_INTERRUPT_STATUS:
+        return l->interrupt_status;
+    case VIRTIO_MMIO_STATUS:
+        return l->status;
+    case VIRTIO_MMIO_MAGIC_VALUE:
+        return LINK_MMIO_MAGIC;
+    case VIRTIO_MMIO_VERSION:
+        return LINK_MMIO_VERSION;
+    case VIRTIO_MMIO_DEVICE_ID:
+        return l->conf->device_id;
+    case VIRTIO_MMIO_VENDOR_ID:
+        return LINK_MMIO_VENDOR;
+    case VIRTIO_MMIO_DEVICE_FEATURES:
+        if (l->dev_features_sel > 1) return 0;
+        return (uint32_t)(device_features(l) >> (32 * l->dev_features_sel));
+    case VIRTIO_MMIO_QUEUE_NUM_MAX:
+        return has_queue ? l->conf->queue_size : 0;
+    case VIRTIO_MMIO_QUEUE_READY:
+        return has_queue && l->queue[l->queue_sel].ready;
+    case VIRTIO_MMIO_SHM_LEN_LOW: /* virtio v1.2 section 4.2.2: a region that is not there has length -1 */
+    case VIRTIO_MMIO_SHM_LEN_HIGH:
+    case VIRTIO_MMIO_SHM_BASE_LOW:
+    case VIRTIO_MMIO_SHM_BASE_HIGH:
+        return UINT32_MAX;
+    case LINK_CLIENT_INCARNATION:
+        return l->incarnation;
+    case LINK_CLIENT_SERVER:
+        return server_state(l);
+    case VIRTIO_MMIO_CONFIG_GENERATION:
+        return l->config_generation;
+    default:
+        return 0;
+    }
+}
+
 void link_client_read(struct link *l, uint32_t offset, uint32_t size_bytes, uint64_t *value)
 {
     if (offset >= VIRTIO_MMIO_CONFIG) {
         *value = config_read(l, offset - VIRTIO_MMIO_CONFIG, MIN(size_bytes, 8U));
-        return;
-    }
-    *value = 0;
-    if (size_bytes != 4) return;
-    bool has_queue = l->queue_sel < l->conf->queue_count;
-    switch (offset) {
-    case VIRTIO_MMIO_INTERRUPT_STATUS: *value = l->interrupt_status; break;
-    case VIRTIO_MMIO_STATUS: *value = l->status; break;
-    case VIRTIO_MMIO_MAGIC_VALUE: *value = LINK_MMIO_MAGIC; break;
-    case VIRTIO_MMIO_VERSION: *value = LINK_MMIO_VERSION; break;
-    case VIRTIO_MMIO_DEVICE_ID: *value = l->conf->device_id; break;
-    case VIRTIO_MMIO_VENDOR_ID: *value = LINK_MMIO_VENDOR; break;
-    case VIRTIO_MMIO_DEVICE_FEATURES:
-        if (l->dev_features_sel <= 1) *value = (uint32_t)(device_features(l) >> (32 * l->dev_features_sel));
-        break;
-    case VIRTIO_MMIO_QUEUE_NUM_MAX: *value = has_queue ? l->conf->queue_size : 0; break;
-    case VIRTIO_MMIO_QUEUE_READY: *value = has_queue && l->queue[l->queue_sel].ready; break;
-    case VIRTIO_MMIO_SHM_LEN_LOW: /* virtio v1.2 section 4.2.2: a region that does not exist has length -1 */
-    case VIRTIO_MMIO_SHM_LEN_HIGH:
-    case VIRTIO_MMIO_SHM_BASE_LOW:
-    case VIRTIO_MMIO_SHM_BASE_HIGH: *value = UINT32_MAX; break;
-    case LINK_CLIENT_INCARNATION: *value = l->incarnation; break;
-    case LINK_CLIENT_SERVER: *value = server_state(l); break;
-    case VIRTIO_MMIO_CONFIG_GENERATION: *value = l->config_generation; break;
-    default: break;
+    } else {
+        *value = size_bytes == 4 ? register_read(l, offset) : 0;
     }
 }

@@ -4,10 +4,10 @@
 #include <linux/virtio_mmio.h>
 
 #include "abi/trace.h"
-#include "lib/string.h"
 #include "hyp/arch.h"
 #include "hyp/link.h"
 #include "hyp/trace.h"
+#include "lib/string.h"
 
 /* The bits of the device type. All others belong to the transport, which is EL2. */
 #define FEATURES_OF_SERVER BITS(23, 0)
@@ -18,13 +18,26 @@ static err_t queue_read(const struct link *l, uint32_t offset, uint64_t *value)
     if (idx >= l->conf->queue_count) return ERR_RANGE;
     const struct link_queue *q = &l->queue[idx];
     switch ((offset - LINK_SRV_QUEUE) % LINK_SRV_QUEUE_STEP) {
-    case LINK_SRV_Q_READY: *value = q->ready; break;
-    case LINK_SRV_Q_SIZE: *value = q->num; break;
-    case LINK_SRV_Q_DESC: *value = q->desc; break;
-    case LINK_SRV_Q_AVAIL: *value = q->avail; break;
-    case LINK_SRV_Q_USED: *value = q->used; break;
-    case LINK_SRV_Q_RESUME: *value = l->resume && q->ready ? BIT(31) | q->done : 0; break;
-    default: return ERR_RANGE;
+    case LINK_SRV_Q_READY:
+        *value = q->ready;
+        break;
+    case LINK_SRV_Q_SIZE:
+        *value = q->num;
+        break;
+    case LINK_SRV_Q_DESC:
+        *value = q->desc;
+        break;
+    case LINK_SRV_Q_AVAIL:
+        *value = q->avail;
+        break;
+    case LINK_SRV_Q_USED:
+        *value = q->used;
+        break;
+    case LINK_SRV_Q_RESUME:
+        *value = l->resume && q->ready ? BIT(31) | q->done : 0;
+        break;
+    default:
+        return ERR_RANGE;
     }
     return OK;
 }
@@ -33,21 +46,40 @@ err_t link_server_read(struct link *l, uint32_t offset, uint32_t size_bytes, uin
 {
     *value = 0;
     if (size_bytes != 4 || offset % 4 != 0) return ERR_ALIGN;
-    if (offset >= LINK_SRV_QUEUE && offset < LINK_SRV_QUEUE + LINK_QUEUE_MAX * LINK_SRV_QUEUE_STEP) {
+    if (offset >= LINK_SRV_QUEUE &&
+        offset < LINK_SRV_QUEUE + LINK_QUEUE_MAX * LINK_SRV_QUEUE_STEP) {
         return queue_read(l, offset, value);
     }
     uint64_t accepted = l->status & VIRTIO_CONFIG_S_DRIVER_OK ? l->accepted : 0;
     switch (offset) {
-    case LINK_SRV_EVENTS: *value = l->events; break;
-    case LINK_SRV_STATUS: *value = l->status; break;
-    case LINK_SRV_MAGIC: *value = LINK_SRV_MAGIC_VALUE; break;
-    case LINK_SRV_DEVICE_ID: *value = l->conf->device_id; break;
-    case LINK_SRV_QUEUE_COUNT: *value = l->conf->queue_count; break;
-    case LINK_SRV_GENERATION: *value = l->incarnation; break;
-    case LINK_SRV_FEATURES_LO: *value = (uint32_t)accepted; break;
-    case LINK_SRV_FEATURES_HI: *value = accepted >> 32; break;
-    case LINK_SRV_RESUME_USED: return queue_read(l, LINK_SRV_QUEUE + LINK_SRV_Q_RESUME, value);
-    default: return ERR_RANGE;
+    case LINK_SRV_EVENTS:
+        *value = l->events;
+        break;
+    case LINK_SRV_STATUS:
+        *value = l->status;
+        break;
+    case LINK_SRV_MAGIC:
+        *value = LINK_SRV_MAGIC_VALUE;
+        break;
+    case LINK_SRV_DEVICE_ID:
+        *value = l->conf->device_id;
+        break;
+    case LINK_SRV_QUEUE_COUNT:
+        *value = l->conf->queue_count;
+        break;
+    case LINK_SRV_GENERATION:
+        *value = l->incarnation;
+        break;
+    case LINK_SRV_FEATURES_LO:
+        *value = (uint32_t)accepted;
+        break;
+    case LINK_SRV_FEATURES_HI:
+        *value = accepted >> 32;
+        break;
+    case LINK_SRV_RESUME_USED:
+        return queue_read(l, LINK_SRV_QUEUE + LINK_SRV_Q_RESUME, value);
+    default:
+        return ERR_RANGE;
     }
     return OK;
 }
@@ -61,7 +93,8 @@ static err_t publish(struct link *l, uint32_t value)
         l->sealed = true;
         l->sealed_features = l->offered;
         memcpy(l->sealed_config, l->config, sizeof(l->sealed_config));
-    } else if (l->offered != l->sealed_features || memcmp(l->config, l->sealed_config, sizeof(l->config)) != 0) {
+    } else if (l->offered != l->sealed_features ||
+               memcmp(l->config, l->sealed_config, sizeof(l->config)) != 0) {
         return ERR_PEER;
     }
     l->published = true;
@@ -78,12 +111,11 @@ static err_t publish(struct link *l, uint32_t value)
     return OK;
 }
 
-static err_t offer(struct link *l, uint32_t value, uint32_t shift)
+static err_t offer(struct link *l, uint32_t value, bool is_high)
 {
-    uint64_t bits = (uint64_t)value << shift;
     if (l->published) return ERR_STATE;
-    if (bits & ~FEATURES_OF_SERVER) return ERR_ARG;
-    l->offered = (l->offered & ~(BITS(31, 0) << shift)) | bits;
+    if (((uint64_t)value << (is_high ? 32 : 0)) & ~FEATURES_OF_SERVER) return ERR_ARG;
+    link_word_set(&l->offered, is_high, value);
     return OK;
 }
 
@@ -91,7 +123,9 @@ static err_t interrupt(struct link *l, uint32_t value)
 {
     if (value != 1) return ERR_ARG;
     if (!l->published) return ERR_STATE;
-    watchdog_look(l, arch_ticks()); /* may end the server: then nothing of it is shown to the client any more */
+    watchdog_look(
+            l,
+            arch_ticks()); /* may end the server: then nothing of it is shown to the client any more */
     if (!link_is_live(l)) return OK;
     trace(TRACE_DOORBELL, l->server->index, l->index, 1);
     link_interrupt_client(l, VIRTIO_MMIO_INT_VRING);
@@ -113,8 +147,11 @@ err_t link_server_write(struct link *l, uint32_t offset, uint32_t size_bytes, ui
         return config_write(l, offset - LINK_SRV_CONFIG, value);
     }
     switch (offset) {
-    case LINK_SRV_EVENTS: l->events &= ~value; return OK;
-    case LINK_SRV_INTERRUPT: return interrupt(l, value);
+    case LINK_SRV_EVENTS:
+        l->events &= ~value;
+        return OK;
+    case LINK_SRV_INTERRUPT:
+        return interrupt(l, value);
     case LINK_SRV_RESET_ACK:
         if (l->reset_pending) link_reset_done(l);
         return OK;
@@ -126,10 +163,14 @@ err_t link_server_write(struct link *l, uint32_t offset, uint32_t size_bytes, ui
         if (value != 1) return ERR_ARG;
         l->slow = l->deadline_ticks != 0; /* without a wait there is nothing to be slow at */
         return OK;
-    case LINK_SRV_FEATURES_LO: return offer(l, value, 0);
-    case LINK_SRV_FEATURES_HI: return offer(l, value, 32);
-    case LINK_SRV_PUBLISH: return publish(l, value);
-    default: break;
+    case LINK_SRV_FEATURES_LO:
+        return offer(l, value, false);
+    case LINK_SRV_FEATURES_HI:
+        return offer(l, value, true);
+    case LINK_SRV_PUBLISH:
+        return publish(l, value);
+    default:
+        break;
     }
     uint64_t ignored;
     return link_server_read(l, offset, size_bytes, &ignored) == OK ? ERR_READ_ONLY : ERR_RANGE;

@@ -44,7 +44,8 @@ static void look_queue(struct link *l, uint32_t idx, uint64_t now_ticks)
     }
     if (is_watched && sample == LINK_MOVED && l->slow) {
         l->slow = false;
-        l->deadline_ticks = MAX(now_ticks, 1U); /* the others have their normal deadline again: look soon */
+        l->deadline_ticks =
+                MAX(now_ticks, 1U); /* the others have their normal deadline again: look soon */
     }
 }
 

@@ -131,7 +131,8 @@ uint32_t rig_queue(uint32_t idx, uint32_t num, uint64_t desc, uint64_t avail, ui
 
 uint32_t rig_queue_own(uint32_t idx, uint32_t num)
 {
-    return rig_queue(idx, num, LINK_DESC_OFF(idx), LINK_AVAIL_OFF(idx), LINK_USED_OFF(rig.conf.queue_count, idx));
+    return rig_queue(idx, num, LINK_DESC_OFF(idx), LINK_AVAIL_OFF(idx),
+                     LINK_USED_OFF(rig.conf.queue_count, idx));
 }
 
 void rig_up(bool own_client, uint32_t queue_count)

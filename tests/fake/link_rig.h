@@ -21,7 +21,9 @@
 #define RIG_F_SERVER 0x1234UL /* features that rig_publish offers */
 #define RIG_F_ALWAYS (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
 
-#define RIG_OK (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)
+#define RIG_OK                                                                            \
+    (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
+     VIRTIO_CONFIG_S_DRIVER_OK)
 
 struct rig {
     struct manifest_link conf;
@@ -35,11 +37,12 @@ extern struct rig rig;
 /** Domain 0 is the client, 1 the server, which has just started. One watched queue unless queue_count says otherwise. */
 void rig_start(bool own_client, uint32_t queue_count);
 
-uint32_t rig_read(uint32_t offset);              /* client page, 32 bits */
+uint32_t rig_read(uint32_t offset); /* client page, 32 bits */
 void rig_write(uint32_t offset, uint32_t value);
 err_t rig_server_read(uint32_t offset, uint32_t *value) MUST_CHECK;
-err_t rig_server_write(uint32_t offset, uint32_t value); /* result may be ignored: hostile servers do */
-uint32_t rig_server_get(uint32_t offset);        /* the value, or 0xdead0000 + error */
+err_t rig_server_write(uint32_t offset,
+                       uint32_t value);   /* result may be ignored: hostile servers do */
+uint32_t rig_server_get(uint32_t offset); /* the value, or 0xdead0000 + error */
 
 /** The server offers features and a configuration of `config` bytes and publishes. */
 err_t rig_publish(uint64_t features, uint8_t config);

@@ -35,13 +35,16 @@ static void check_all(void)
         CHECK(range_is_inside(q->desc, 16UL * q->num, 0, RIG_WINDOW_BYTES));
         CHECK(range_is_inside(q->avail, 6 + 2UL * q->num, 0, RIG_WINDOW_BYTES));
         CHECK(range_is_inside(q->used, 6 + 8UL * q->num, 0, RIG_WINDOW_BYTES));
-        CHECK(!l->conf->own_client || (q->desc == LINK_DESC_OFF(i) && q->used == LINK_USED_OFF(l->conf->queue_count, i)));
+        CHECK(!l->conf->own_client ||
+              (q->desc == LINK_DESC_OFF(i) && q->used == LINK_USED_OFF(l->conf->queue_count, i)));
         CHECK(l->status & VIRTIO_CONFIG_S_FEATURES_OK);
         CHECK(!l->reset_pending);
     }
     CHECK(fake.peeks == 2 * ready); /* no window page stays mapped at EL2 */
-    CHECK(!(l->status & VIRTIO_CONFIG_S_FEATURES_OK) || (l->accepted & RIG_F_ALWAYS) == RIG_F_ALWAYS);
-    CHECK((l->accepted & ~(l->sealed_features | RIG_F_ALWAYS)) == 0 || !(l->status & VIRTIO_CONFIG_S_FEATURES_OK));
+    CHECK(!(l->status & VIRTIO_CONFIG_S_FEATURES_OK) ||
+          (l->accepted & RIG_F_ALWAYS) == RIG_F_ALWAYS);
+    CHECK((l->accepted & ~(l->sealed_features | RIG_F_ALWAYS)) == 0 ||
+          !(l->status & VIRTIO_CONFIG_S_FEATURES_OK));
     CHECK(!(l->status & VIRTIO_CONFIG_S_DRIVER_OK) || (l->status & VIRTIO_CONFIG_S_FEATURES_OK));
     CHECK(!(l->sealed_features & ~BITS(23, 0)));
     CHECK(!l->published || rig.server->state == DOMAIN_RUNNING);
@@ -66,23 +69,49 @@ static void access_page(const struct op *op, bool is_server, bool is_write)
 static void act(const struct op *op)
 {
     switch (op->what % 16) {
-    case 0: case 1: access_page(op, false, true); break;
-    case 2: access_page(op, false, false); break;
-    case 3: case 4: access_page(op, true, true); break;
-    case 5: access_page(op, true, false); break;
-    case 6: rig_avail(op->size % 2, (uint16_t)op->value); break;
-    case 7: rig_used(op->size % 2, (uint16_t)op->value); break;
-    case 8: rig_die(); break;
-    case 9: if (rig.server->state == DOMAIN_DEAD) rig_quiesce(); break;
-    case 10: if (rig.server->state == DOMAIN_QUIESCED) rig_reborn(); break;
+    case 0:
+    case 1:
+        access_page(op, false, true);
+        break;
+    case 2:
+        access_page(op, false, false);
+        break;
+    case 3:
+    case 4:
+        access_page(op, true, true);
+        break;
+    case 5:
+        access_page(op, true, false);
+        break;
+    case 6:
+        rig_avail(op->size % 2, (uint16_t)op->value);
+        break;
+    case 7:
+        rig_used(op->size % 2, (uint16_t)op->value);
+        break;
+    case 8:
+        rig_die();
+        break;
+    case 9:
+        if (rig.server->state == DOMAIN_DEAD) rig_quiesce();
+        break;
+    case 10:
+        if (rig.server->state == DOMAIN_QUIESCED) rig_reborn();
+        break;
     case 11:
         fake.now_ticks += op->value % (3 * RIG_MS);
         watchdog_expire(fake.now_ticks);
         break;
-    case 12: watchdog_look_all(fake.now_ticks); break;
-    case 13: link_client_died(rig.client); break;
+    case 12:
+        watchdog_look_all(fake.now_ticks);
+        break;
+    case 13:
+        link_client_died(rig.client);
+        break;
     case 14: /* whole steps, so that depth is reached */
-        if (rig.server->state == DOMAIN_RUNNING && !rig.link->published && rig_publish(RIG_F_SERVER, 7) != OK) rig_die();
+        if (rig.server->state == DOMAIN_RUNNING && !rig.link->published &&
+            rig_publish(RIG_F_SERVER, 7) != OK)
+            rig_die();
         (void)rig_negotiate(op->value & 1 ? RIG_F_ALWAYS : RIG_F_ALWAYS | RIG_F_SERVER);
         break;
     default:

@@ -22,12 +22,30 @@ static struct link one_link;
 static struct domain *d;
 
 /* Neighbours: links are only told. */
-void link_server_started(struct domain *server) { fake_note("links started %u", server->index); }
-void link_server_quiesced(struct domain *server) { fake_note("links quiesced %u state %d", server->index, server->state); }
-void link_server_reborn(struct domain *server) { fake_note("links reborn %u", server->index); }
-void link_server_gone(struct domain *server) { fake_note("links gone %u", server->index); }
-struct link *link_at(uint32_t index) { return index == 0 ? &one_link : NULL; }
-uint32_t link_count(void) { return 1; }
+void link_server_started(struct domain *server)
+{
+    fake_note("links started %u", server->index);
+}
+void link_server_quiesced(struct domain *server)
+{
+    fake_note("links quiesced %u state %d", server->index, server->state);
+}
+void link_server_reborn(struct domain *server)
+{
+    fake_note("links reborn %u", server->index);
+}
+void link_server_gone(struct domain *server)
+{
+    fake_note("links gone %u", server->index);
+}
+struct link *link_at(uint32_t index)
+{
+    return index == 0 ? &one_link : NULL;
+}
+uint32_t link_count(void)
+{
+    return 1;
+}
 void link_describe(const struct link *l, bool is_server, struct boot_link *out)
 {
     memset(out, 0, sizeof(*out));
@@ -41,11 +59,17 @@ static void rig_start(void)
     d = &fake.domain[1];
     memset(ram, 0xaa, sizeof(ram));
     for (size_t i = 0; i < sizeof(image); i++) image[i] = (uint8_t)(i * 7 + 1);
-    struct image_header header = { .magic = IMAGE_MAGIC, .text_bytes = TEXT_BYTES, .file_bytes = IMAGE_BYTES };
+    struct image_header header = { .magic = IMAGE_MAGIC,
+                                   .text_bytes = TEXT_BYTES,
+                                   .file_bytes = IMAGE_BYTES };
     memcpy(image, &header, sizeof(header));
-    conf = (struct manifest_domain){ .name = "storage", .dma = MANIFEST_DMA_SMMU, .pmu = 1, .params = "slow=1" };
+    conf = (struct manifest_domain){
+        .name = "storage", .dma = MANIFEST_DMA_SMMU, .pmu = 1, .params = "slow=1"
+    };
     link_conf = (struct manifest_link){ .name = "disk0", .queue_count = 1 };
-    one_link = (struct link){ .conf = &link_conf, .server = d, .client = &fake.domain[0], .present = true };
+    one_link = (struct link){
+        .conf = &link_conf, .server = d, .client = &fake.domain[0], .present = true
+    };
     strcpy(d->name, "storage");
     d->conf = &conf;
     d->ram = (struct pa_range){ { (uintptr_t)ram }, RAM_BYTES };
@@ -53,11 +77,18 @@ static void rig_start(void)
     d->image_mem_bytes = KIB(128);
     d->s2.root_pa.raw = 1; /* tests/fake: domain 1 */
     d->device_count = 2;
-    d->device[0] = (struct domain_device){
-        .name = "disk", .compatible = "pci,080501", .is_pci = true, .pci_slot = 3, .stream_id = 24,
-        .mmio = { { 0x10000000 }, 0x1000 }, .ipa = { DOMAIN_MMIO_IPA }, .vintid = 35, .dma_open = true
-    };
-    d->device[1] = (struct domain_device){ .name = "led", .compatible = "gpio-leds", .ipa = { DOMAIN_MMIO_IPA + 0x1000 } };
+    d->device[0] = (struct domain_device){ .name = "disk",
+                                           .compatible = "pci,080501",
+                                           .is_pci = true,
+                                           .pci_slot = 3,
+                                           .stream_id = 24,
+                                           .mmio = { { 0x10000000 }, 0x1000 },
+                                           .ipa = { DOMAIN_MMIO_IPA },
+                                           .vintid = 35,
+                                           .dma_open = true };
+    d->device[1] = (struct domain_device){ .name = "led",
+                                           .compatible = "gpio-leds",
+                                           .ipa = { DOMAIN_MMIO_IPA + 0x1000 } };
     fake.is_logging = true;
 }
 
@@ -110,7 +141,7 @@ TEST(life, rebirth_sequence_is_exactly_this)
                "links quiesced 1 state 4\n" /* DOMAIN_QUIESCED */
                "zero\n"
                "copy code\n"
-               "copy data\n" /* and bootinfo */
+               "copy data\n"  /* and bootinfo */
                "tlbi 2 0x1\n" /* twice: below */
                "vgic reset 1\n"
                "links reborn 1\n"
@@ -139,7 +170,8 @@ TEST(life, memory_is_scrubbed_and_the_image_is_the_pristine_one)
     EXPECT_EQ(0, leftovers);
     EXPECT_EQ(RAM_BYTES, fake.bytes_zeroed);
     EXPECT_EQ(IMAGE_BYTES + sizeof(struct bootinfo), fake.bytes_copied);
-    for (size_t i = RAM_BYTES - PAGE_SIZE + sizeof(struct bootinfo); i < RAM_BYTES; i++) leftovers += ram[i] != 0;
+    for (size_t i = RAM_BYTES - PAGE_SIZE + sizeof(struct bootinfo); i < RAM_BYTES; i++)
+        leftovers += ram[i] != 0;
     EXPECT_EQ(0, leftovers);
 }
 
@@ -241,7 +273,8 @@ TEST(life, first_start_fills_and_starts_generation_0)
     rig_start();
     d->state = DOMAIN_LOADED;
     life_first_start(d);
-    EXPECT_STR("bus master 3 0\nstream close 24\nsmmu tlbi 2\nzero\ncopy code\ncopy data\ntlbi 2 0x1\nvgic reset 1\n"
+    EXPECT_STR("bus master 3 0\nstream close 24\nsmmu tlbi 2\nzero\ncopy code\ncopy data\ntlbi 2 "
+               "0x1\nvgic reset 1\n"
                "start 1 fp 0 0\nlinks started 1\n",
                squeezed());
     EXPECT_EQ(DOMAIN_RUNNING, d->state);
@@ -306,7 +339,8 @@ static void read_dump(struct domain_dump *out)
 {
     uint8_t piece[32];
     uint64_t total = 0, at = 0;
-    for (uint32_t n; (n = life_dump_read(d, at, piece, &total)) != 0; at += n) memcpy((uint8_t *)out + at, piece, n);
+    for (uint32_t n; (n = life_dump_read(d, at, piece, &total)) != 0; at += n)
+        memcpy((uint8_t *)out + at, piece, n);
     EXPECT_EQ(sizeof(*out), total);
     EXPECT_EQ(sizeof(*out), at);
 }
@@ -369,7 +403,8 @@ TEST(life, dump_keeps_the_last_records_of_this_domain)
 {
     rig_start();
     struct domain_dump dump;
-    for (uint64_t i = 0; i < 3000; i++) trace(TRACE_TRAP, i % 3 == 0 ? 1 : 0, i, 0); /* the ring has wrapped */
+    for (uint64_t i = 0; i < 3000; i++)
+        trace(TRACE_TRAP, i % 3 == 0 ? 1 : 0, i, 0); /* the ring has wrapped */
     life_dump_take(d);
     read_dump(&dump);
     EXPECT_EQ(DUMP_TRACE_MAX, dump.trace_count);
@@ -377,7 +412,8 @@ TEST(life, dump_keeps_the_last_records_of_this_domain)
         EXPECT_EQ(1, dump.trace[i].domain);
         EXPECT_EQ(2997 - 3 * i, dump.trace[i].arg[0]);
     }
-    for (uint64_t i = 0; i < 1000; i++) trace(TRACE_TRAP, 0, i, 0); /* somebody else's noise: the search is bounded */
+    for (uint64_t i = 0; i < 1000; i++)
+        trace(TRACE_TRAP, 0, i, 0); /* somebody else's noise: the search is bounded */
     life_dump_take(d);
     read_dump(&dump);
     EXPECT_EQ(0, dump.trace_count);

@@ -128,31 +128,31 @@ TEST(link_client, bad_queue_places_of_a_stock_client_are_refused)
     } row[] = {
         { 16, 0, 0x1000, 0x2000, true },
         { 64, 0, 0x400, 0x800, true },
-        { 1, 0x1fff0, 0x0, 0x10, true },                   /* descriptor table ends at the window's end */
-        { 16, 0x0, 0x1ffda, 0x1000, true },                /* 38 bytes of available ring at the end */
-        { 16, 0x0, 0x1000, 0x1ff78, true },                /* 134 bytes of used ring, ends 2 before the end */
+        { 1, 0x1fff0, 0x0, 0x10, true },    /* descriptor table ends at the window's end */
+        { 16, 0x0, 0x1ffda, 0x1000, true }, /* 38 bytes of available ring at the end */
+        { 16, 0x0, 0x1000, 0x1ff78, true }, /* 134 bytes of used ring, ends 2 before the end */
         { 0, 0, 0x1000, 0x2000, false },
         { 3, 0, 0x1000, 0x2000, false },
-        { 128, 0, 0x1000, 0x2000, false },                 /* more than queue_size */
+        { 128, 0, 0x1000, 0x2000, false }, /* more than queue_size */
         { 0x80000000, 0, 0x1000, 0x2000, false },
-        { 16, 8, 0x1000, 0x2000, false },                  /* alignment */
+        { 16, 8, 0x1000, 0x2000, false }, /* alignment */
         { 16, 0, 0x1001, 0x2000, false },
         { 16, 0, 0x1000, 0x2002, false },
-        { 16, 0x1ff10, 0x0, 0x100, false },                /* 256 bytes, one too far */
+        { 16, 0x1ff10, 0x0, 0x100, false }, /* 256 bytes, one too far */
         { 16, 0x0, 0x1ffdc, 0x1000, false },
         { 16, 0x0, 0x1000, 0x1ff7c, false },
-        { 16, 0x20000, 0x0, 0x100, false },                /* behind the window */
-        { 16, (uint64_t)-16, 0x100, 0x200, false },        /* before it */
+        { 16, 0x20000, 0x0, 0x100, false },                        /* behind the window */
+        { 16, (uint64_t)-16, 0x100, 0x200, false },                /* before it */
         { 16, (uint64_t)-RIG_CLIENT_WINDOW, 0x100, 0x200, false }, /* address 0 */
         { 16, 0, (uint64_t)-2, 0x200, false },
         { 16, 0, 0x200, (uint64_t)-4, false },
         { 16, 0xfffffffffffffff0 - RIG_CLIENT_WINDOW, 0x100, 0x200, false }, /* wraps 2^64 */
         { 16, BIT(63), 0x100, 0x200, false },
-        { 16, 0, 0xfe, 0x1000, false },                    /* avail inside desc */
+        { 16, 0, 0xfe, 0x1000, false }, /* avail inside desc */
         { 16, 0, 0x0, 0x1000, false },
-        { 16, 0, 0x1000, 0x1024, false },                  /* used starts in avail's last bytes */
+        { 16, 0, 0x1000, 0x1024, false }, /* used starts in avail's last bytes */
         { 16, 0, 0x1000, 0x0, false },
-        { 16, 0x1000, 0x2000, 0xf7c, false },              /* used ends in desc */
+        { 16, 0x1000, 0x2000, 0xf7c, false }, /* used ends in desc */
     };
     for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
         test_row((int64_t)i);
@@ -180,7 +180,8 @@ TEST(link_client, two_queues_never_share_a_byte)
         bool fine;
     } row[] = {
         { 0x4000, 0x5000, 0x6000, true },
-        { 0x100, 0x126 + 0x1000, 0x2088, true }, /* touching the other one's parts, sharing nothing */
+        { 0x100, 0x126 + 0x1000, 0x2088,
+          true }, /* touching the other one's parts, sharing nothing */
         { 0, 0x5000, 0x6000, false },
         { 0xf0, 0x5000, 0x6000, false },
         { 0x4000, 0x1024, 0x6000, false },
@@ -202,14 +203,17 @@ TEST(link_client, two_queues_never_share_a_byte)
 
 TEST(link_client, own_layout_is_the_only_place_for_an_own_client)
 {
-    static const int64_t shift[][3] = { { 0, 0, 0 }, { 16, 0, 0 }, { 0, 2, 0 }, { 0, 0, 4 }, { 0x6000, 0x6000, 0x6000 } };
+    static const int64_t shift[][3] = {
+        { 0, 0, 0 }, { 16, 0, 0 }, { 0, 2, 0 }, { 0, 0, 4 }, { 0x6000, 0x6000, 0x6000 }
+    };
     for (uint32_t q = 0; q < 2; q++) {
         for (size_t i = 0; i < ARRAY_COUNT(shift); i++) {
             test_row((int64_t)(q * 10 + i));
             rig_start(true, 2);
             EXPECT_OK(rig_publish(RIG_F_SERVER, 1));
             EXPECT_EQ(NO_OK, rig_negotiate(ALL_F));
-            EXPECT_EQ(i == 0, rig_queue(q, 64, LINK_DESC_OFF(q) + (uint64_t)shift[i][0], LINK_AVAIL_OFF(q) + (uint64_t)shift[i][1],
+            EXPECT_EQ(i == 0, rig_queue(q, 64, LINK_DESC_OFF(q) + (uint64_t)shift[i][0],
+                                        LINK_AVAIL_OFF(q) + (uint64_t)shift[i][1],
                                         LINK_USED_OFF(2, q) + (uint64_t)shift[i][2]));
         }
     }
@@ -289,25 +293,20 @@ TEST(link_client, configuration_reads_of_every_width_stay_inside)
         uint32_t offset, size_bytes;
         uint64_t want;
     } row[] = {
-        { 0x100, 1, 7 },
-        { 0x100, 2, 0x0707 },
-        { 0x100, 4, 0x07070707 },
-        { 0x100, 8, 0x0707070707070707 },
-        { 0x13f, 1, 7 },
-        { 0x13f, 2, 0x07 },
-        { 0x13c, 8, 0x07070707 },
-        { 0x140, 8, 0 },
-        { 0xff8, 8, 0 },
-        { 0xfff, 8, 0 },
+        { 0x100, 1, 7 },          { 0x100, 2, 0x0707 },
+        { 0x100, 4, 0x07070707 }, { 0x100, 8, 0x0707070707070707 },
+        { 0x13f, 1, 7 },          { 0x13f, 2, 0x07 },
+        { 0x13c, 8, 0x07070707 }, { 0x140, 8, 0 },
+        { 0xff8, 8, 0 },          { 0xfff, 8, 0 },
         { 0x000, 1, 0 }, /* registers are 32 bits wide */
-        { 0x000, 2, 0 },
-        { 0x000, 8, 0 },
+        { 0x000, 2, 0 },          { 0x000, 8, 0 },
     };
     rig_up(true, 1);
     for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
         test_row((int64_t)i);
         uint64_t value = UINT64_MAX;
-        EXPECT_OK(link_access(rig.client, (ipa_t){ RIG_CLIENT_REGS + row[i].offset }, false, row[i].size_bytes, &value));
+        EXPECT_OK(link_access(rig.client, (ipa_t){ RIG_CLIENT_REGS + row[i].offset }, false,
+                              row[i].size_bytes, &value));
         EXPECT_EQ(row[i].want, value);
     }
     uint64_t value = 0x55; /* written by the client: ignored */
@@ -335,7 +334,8 @@ TEST(link_client, interrupt_bits_are_acknowledged_one_by_one)
     EXPECT_EQ(1, fake.raised[0]);
     EXPECT_EQ(RIG_CLIENT_INTID, fake.last_intid[0]);
     EXPECT_OK(rig_server_write(LINK_SRV_NEEDS_RESET, 1));
-    EXPECT_EQ(VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG, rig_read(VIRTIO_MMIO_INTERRUPT_STATUS));
+    EXPECT_EQ(VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG,
+              rig_read(VIRTIO_MMIO_INTERRUPT_STATUS));
     rig_write(VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
     EXPECT_EQ(VIRTIO_MMIO_INT_CONFIG, rig_read(VIRTIO_MMIO_INTERRUPT_STATUS));
 }
@@ -348,7 +348,9 @@ TEST(link_client, reset_waits_for_a_server_that_may_touch_buffers)
     EXPECT_EQ(LINK_EV_RESET, rig_server_get(LINK_SRV_EVENTS));
     EXPECT_EQ(1, fake.raised[1]);
     EXPECT_EQ(0, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_READY));
-    EXPECT_EQ(0x1000, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_AVAIL)); /* never half of one set-up, half of the next */
+    EXPECT_EQ(0x1000,
+              rig_server_get(LINK_SRV_QUEUE +
+                             LINK_SRV_Q_AVAIL)); /* never half of one set-up, half of the next */
     /* until then nothing starts anew */
     rig_write(VIRTIO_MMIO_STATUS, 0);
     rig_write(VIRTIO_MMIO_STATUS, RIG_OK);
@@ -400,7 +402,8 @@ TEST(link_client, pages_belong_to_their_end_only)
     EXPECT_FALSE(link_owns_ipa(rig.server, (ipa_t){ RIG_CLIENT_REGS }));
     EXPECT_EQ(ERR_NO_ENTRY, link_access(rig.server, (ipa_t){ RIG_CLIENT_REGS }, false, 4, &value));
     EXPECT_EQ(0, value);
-    EXPECT_EQ(ERR_NO_ENTRY, link_access(rig.client, (ipa_t){ RIG_SERVER_REGS + LINK_SRV_PUBLISH }, true, 4, &value));
+    EXPECT_EQ(ERR_NO_ENTRY, link_access(rig.client, (ipa_t){ RIG_SERVER_REGS + LINK_SRV_PUBLISH },
+                                        true, 4, &value));
 }
 
 TEST(link_client, a_link_without_its_server_is_gone_and_harmless)

@@ -128,7 +128,10 @@ TEST(link_life, gone_is_said_and_taken_back_by_a_rebirth)
     EXPECT_EQ(LINK_SERVER_GONE, rig_read(LINK_CLIENT_SERVER));
     EXPECT_EQ(raised + 1, fake.raised[0]);
     rig_write(VIRTIO_MMIO_STATUS, 0);
-    EXPECT_NE(0, rig_read(VIRTIO_MMIO_STATUS)); /* quarantined DMA may still run: the window is not free */
+    EXPECT_NE(
+            0,
+            rig_read(
+                    VIRTIO_MMIO_STATUS)); /* quarantined DMA may still run: the window is not free */
     rig_quiesce();
     rig_reborn();
     EXPECT_EQ(LINK_SERVER_DOWN, rig_read(LINK_CLIENT_SERVER));
@@ -141,17 +144,12 @@ TEST(link_life, stock_client_resumes_only_from_a_used_index_that_can_be_true)
         uint16_t avail, done, used;
         bool resumes;
     } row[] = {
-        { 5, 3, 3, true },
-        { 5, 3, 5, true },
-        { 5, 3, 4, true },
-        { 5, 3, 6, false },     /* past avail.idx */
-        { 5, 3, 2, false },     /* went back */
-        { 5, 3, 0x8003, false },
-        { 3, 0xfffe, 0xffff, true }, /* around 2^16 */
-        { 3, 0xfffe, 3, true },
-        { 3, 0xfffe, 4, false },
-        { 3, 0xfffe, 0xfffd, false },
-        { 100, 3, 3, false },   /* more outstanding than the queue holds */
+        { 5, 3, 3, true },       { 5, 3, 5, true },           { 5, 3, 4, true },
+        { 5, 3, 6, false },                                   /* past avail.idx */
+        { 5, 3, 2, false },                                   /* went back */
+        { 5, 3, 0x8003, false }, { 3, 0xfffe, 0xffff, true }, /* around 2^16 */
+        { 3, 0xfffe, 3, true },  { 3, 0xfffe, 4, false },     { 3, 0xfffe, 0xfffd, false },
+        { 100, 3, 3, false }, /* more outstanding than the queue holds */
     };
     for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
         test_row((int64_t)i);
@@ -160,14 +158,20 @@ TEST(link_life, stock_client_resumes_only_from_a_used_index_that_can_be_true)
         rig_avail(0, row[i].avail);
         rig_used(0, row[i].used);
         rig_die();
-        EXPECT_EQ(RIG_OK, rig_read(VIRTIO_MMIO_STATUS)); /* DMA may still move used.idx: decided when it is still */
+        EXPECT_EQ(
+                RIG_OK,
+                rig_read(
+                        VIRTIO_MMIO_STATUS)); /* DMA may still move used.idx: decided when it is still */
         rig_quiesce();
-        EXPECT_EQ(row[i].resumes ? RIG_OK : RIG_OK | VIRTIO_CONFIG_S_NEEDS_RESET, rig_read(VIRTIO_MMIO_STATUS));
+        EXPECT_EQ(row[i].resumes ? RIG_OK : RIG_OK | VIRTIO_CONFIG_S_NEEDS_RESET,
+                  rig_read(VIRTIO_MMIO_STATUS));
         rig_reborn();
         EXPECT_OK(rig_publish(RIG_F_SERVER, 7));
         EXPECT_EQ(row[i].resumes ? BIT(31) | row[i].used : 0, rig_server_get(LINK_SRV_RESUME_USED));
-        EXPECT_EQ(row[i].resumes ? BIT(31) | row[i].used : 0, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
-        EXPECT_EQ(row[i].resumes ? LINK_EV_STATUS | LINK_EV_DOORBELL : 0, rig_server_get(LINK_SRV_EVENTS));
+        EXPECT_EQ(row[i].resumes ? BIT(31) | row[i].used : 0,
+                  rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
+        EXPECT_EQ(row[i].resumes ? LINK_EV_STATUS | LINK_EV_DOORBELL : 0,
+                  rig_server_get(LINK_SRV_EVENTS));
         EXPECT_EQ(1, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_READY));
     }
 }

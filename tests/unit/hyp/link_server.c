@@ -57,8 +57,8 @@ TEST(link_server, wrong_accesses_are_errors)
         test_row((int64_t)i);
         rig_start(true, 1);
         uint64_t value = row[i].value;
-        EXPECT_EQ(row[i].want,
-                  link_access(rig.server, (ipa_t){ RIG_SERVER_REGS + row[i].offset }, row[i].is_write, row[i].size_bytes, &value));
+        EXPECT_EQ(row[i].want, link_access(rig.server, (ipa_t){ RIG_SERVER_REGS + row[i].offset },
+                                           row[i].is_write, row[i].size_bytes, &value));
         if (!row[i].is_write) EXPECT_EQ(0, value);
         EXPECT_FALSE(rig.link->published);
     }
@@ -159,7 +159,8 @@ TEST(link_server, a_new_incarnation_starts_from_an_empty_offer)
     rig_die();
     rig_quiesce();
     rig_reborn();
-    EXPECT_EQ(ERR_PEER, rig_server_write(LINK_SRV_PUBLISH, 1)); /* nothing of the last one is left over */
+    EXPECT_EQ(ERR_PEER,
+              rig_server_write(LINK_SRV_PUBLISH, 1)); /* nothing of the last one is left over */
 }
 
 TEST(link_server, interrupts_of_a_server_whose_client_is_not_up_go_nowhere)
