@@ -113,3 +113,19 @@ def test_kill_during_a_tree_of_files_keeps_e2fsck_clean(tmp):
     disks.fsck(image)
     for i in range(60):
         assert disks.read(image, f"/f{i}").strip() == f"content {i}".encode()
+
+
+@pytest.mark.limit(300)
+def test_longest_stretch_at_el2_stays_below_25000_instructions(tmp, campaign):
+    image = disks.make(os.path.join(tmp, "d.img"), "64M", {"/a": 8 << 20})
+    m = zeros.boot(disks=[image], icount=True, timeout=120)
+    m.cmd("cp /a /b &")
+    for _ in range(6):
+        m.cmd("domains kill storage")
+    m.cmd("wait", 120)
+    m.cmd("sync", 60)
+    m.qmp("stop")
+    stats = m.stats()
+    instructions = stats["longest_ticks"] * 16
+    campaign("longest_el2_stretch", instructions, "instructions", 25_000)
+    assert instructions <= 25_000, f"{instructions} instructions, syndrome {stats['longest_syndrome']:#x}"
