@@ -123,6 +123,9 @@ err_t blk_write(struct blk *b, uint64_t lba, uint64_t sector_count, const void *
 /** Everything acknowledged so far is on the medium when this returns OK. */
 err_t blk_flush(struct blk *b) MUST_CHECK;
 
+/** True when a server stands ready on the link. Context: after blk_start, whatever its result. */
+bool blk_server_is_published(const struct blk *b);
+
 /** Largest request of blk_batch, in sectors. */
 static inline uint32_t blk_io_sectors(const struct blk *b)
 {

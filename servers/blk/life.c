@@ -15,6 +15,7 @@
 #define WAIT_STEP_NS      UINT64_C(1000000)   /* first wait for a word without an interrupt */
 #define WAIT_STEP_MAX_NS  UINT64_C(100000000)
 #define WAIT_ROUNDS_MAX   1200U /* about two minutes: longer than any back-off of the supervisor */
+#define WAIT_ROUNDS_FIRST 100U  /* about ten seconds for a server that was never seen */
 #define ACCUSE_ROUND      30U   /* a reset unanswered for so many rounds (some 2 s) is reported */
 #define IDLE_RESETS_MAX   64U   /* resets in a row without one accepted completion */
 #define CONFIG_TRIES_MAX  8U
@@ -36,6 +37,11 @@ static void reg_write(struct blk *b, uint32_t offset, uint32_t value)
 bool blk_life_server_is_gone(const struct blk *b)
 {
     return reg_read(b, LINK_CLIENT_SERVER) == LINK_SERVER_GONE;
+}
+
+bool blk_server_is_published(const struct blk *b)
+{
+    return reg_read(b, LINK_CLIENT_SERVER) == LINK_SERVER_PUBLISHED;
 }
 
 void blk_life_kick(struct blk *b)
@@ -92,7 +98,8 @@ static err_t life_reset(struct blk *b)
 static err_t life_wait_published(struct blk *b)
 {
     uint64_t step_ns = WAIT_STEP_NS;
-    for (uint32_t round = 0; round < WAIT_ROUNDS_MAX; round++) {
+    uint32_t rounds = b->is_known ? WAIT_ROUNDS_MAX : WAIT_ROUNDS_FIRST;
+    for (uint32_t round = 0; round < rounds; round++) {
         uint32_t state = reg_read(b, LINK_CLIENT_SERVER);
         if (state == LINK_SERVER_PUBLISHED) return OK;
         if (state == LINK_SERVER_GONE) return ERR_DEAD;
