@@ -25,6 +25,7 @@ static void take(uint64_t start, uint64_t end, bool for_main)
 void boot_memory_start(const struct boot *b)
 {
     taken.b = b;
+    taken.count = 0;
     struct pa_range image = mmu_image();
     take(ALIGN_DOWN(image.start.raw, PAGE_SIZE), ALIGN_UP(image.start.raw + image.size_bytes, PAGE_SIZE), false);
     const struct platform *p = &b->platform;
@@ -53,7 +54,7 @@ struct pa_range boot_memory_take(uint64_t size_bytes, uint64_t align_bytes, bool
     const struct platform *p = &taken.b->platform;
     for (uint32_t r = p->ram_count; r-- > 0;) {
         uint64_t start = p->ram[r].start.raw, end = MIN(start + p->ram[r].size_bytes, GIB(4));
-        while (end >= start + size_bytes && end > start) {
+        while (end > start && size_bytes <= end - start) {
             uint64_t at = ALIGN_DOWN(end - size_bytes, align_bytes);
             if (at < start) break;
             int other = overlap_of(at, at + size_bytes);

@@ -145,5 +145,4 @@ void vgic_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, u
     } else if (offset == 0xffe8 && !is_write) { /* PIDR2: GICv3 */
         *value = 0x3b;
     }
-    if (is_write) vgic_flush(v);
 }
