@@ -146,6 +146,15 @@ static void prepare_fs(const struct config_link *link, uint32_t disk)
     init.fs_count++;
 }
 
+static bool has_pmu(void)
+{
+    const void *page = NULL;
+    uint64_t page_bytes = 0;
+    if (map_whole("bootinfo", &page, &page_bytes) != OK) return false;
+    const struct bootinfo *boot = page;
+    return page_bytes >= sizeof(*boot) && boot->magic == BOOTINFO_MAGIC && boot->pmu != 0;
+}
+
 static void prepare_shell(void)
 {
     struct program *p = &init.shell;
@@ -155,6 +164,9 @@ static void prepare_shell(void)
     program_give(p, "system", startup_handle("system"), RIGHT_ALL);
     program_give(p, "log", startup_handle("log"), RIGHT_READ | RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT);
     program_give(p, "pack", startup_handle("pack"), RIGHT_READ | RIGHT_DUP | RIGHT_GRANT);
+    if (has_pmu()) {
+        program_arg(p, "pmu");
+    }
     p->faults = init.faults;
 }
 
@@ -186,6 +198,7 @@ static struct program *program_at(uint32_t index)
 static void start(uint32_t index)
 {
     struct program *p = program_at(index);
+    char name[STARTUP_NAME_MAX];
     init.start_ns[index] = 0;
     if (p == NULL || p->elf == NULL) return;
     err_t err = program_start(p, init.notification, BIT(index));
@@ -193,6 +206,8 @@ static void start(uint32_t index)
         log_printf("%s: cannot be started, error %d", p->name, (int)err);
         return;
     }
+    (void)format(name, sizeof(name), "process:%s", p->name);
+    program_give(&init.shell, name, p->process, RIGHT_READ); /* for `caps` */
     if (p == &init.shell) {
         (void)str_copy(p->arg[0], PROGRAM_ARG_BYTES, "again"); /* no /autorun the next time */
     }
@@ -217,13 +232,17 @@ static void start_pending(void)
 
 static void watch(void)
 {
+    char name[STARTUP_NAME_MAX];
     for (;;) {
         uint64_t bits = 0;
         if (sys_notification_wait(init.notification, UINT64_MAX, DEADLINE_NEVER, &bits) != OK) return;
         uint64_t now_ns = time_ns_from_ticks(time_now_ticks());
         for (uint32_t i = 0; program_at(i) != NULL; i++) {
+            struct program *p = program_at(i);
             if ((bits & BIT(i)) == 0) continue;
-            uint64_t delay_ns = program_ended(program_at(i), now_ns);
+            (void)format(name, sizeof(name), "process:%s", p->name);
+            program_take(&init.shell, name);
+            uint64_t delay_ns = program_ended(p, now_ns);
             init.start_ns[i] = delay_ns == UINT64_MAX ? 0 : now_ns + delay_ns;
         }
         start_pending();

@@ -22,12 +22,26 @@ void program_init(struct program *p, const char *name)
 
 void program_give(struct program *p, const char *name, handle_t handle, uint32_t rights)
 {
+    uint32_t at = 0;
     if (handle == HANDLE_NONE) return;
-    CHECK(p->handle_count < PROGRAM_HANDLE_MAX);
-    struct program_handle *given = &p->handle[p->handle_count++];
+    while (at < p->handle_count && strcmp(p->handle[at].name, name) != 0) {
+        at++;
+    }
+    CHECK(at < PROGRAM_HANDLE_MAX);
+    struct program_handle *given = &p->handle[at];
+    p->handle_count += at == p->handle_count ? 1 : 0;
     CHECK(str_copy(given->name, sizeof(given->name), name));
     given->handle = handle;
     given->rights = rights;
+}
+
+void program_take(struct program *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->handle_count; i++) {
+        if (strcmp(p->handle[i].name, name) != 0) continue;
+        p->handle[i] = p->handle[--p->handle_count];
+        return;
+    }
 }
 
 void program_arg(struct program *p, const char *arg)

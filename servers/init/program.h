@@ -4,7 +4,7 @@
 #include "abi/proto/startup.h"
 #include "servers/rt/sys.h"
 
-#define PROGRAM_HANDLE_MAX 12
+#define PROGRAM_HANDLE_MAX 24
 #define PROGRAM_ARG_MAX    10
 #define PROGRAM_ARG_BYTES  128
 
@@ -31,8 +31,11 @@ struct program {
 /** Prepares a program with no file, no handles. */
 void program_init(struct program *p, const char *name);
 
-/** Adds a handle for every start; an absent one (HANDLE_NONE) is left out. Too many: our own bug. */
+/** Adds a handle for every start, or takes it in the place of the one of that name. HANDLE_NONE: nothing. Too many: our own bug. */
 void program_give(struct program *p, const char *name, handle_t handle, uint32_t rights);
+
+/** Takes a handle of that name off the list. */
+void program_take(struct program *p, const char *name);
 
 /** Adds an argument for every start; cut when too long, left out when there are too many. */
 void program_arg(struct program *p, const char *arg);

@@ -26,7 +26,7 @@ size_t events_read(const struct events *e, uint64_t *from, char *out, size_t roo
 {
     size_t used = 0;
     uint64_t oldest = e->next > EVENT_COUNT ? e->next - EVENT_COUNT : 1;
-    if (*from < oldest) {
+    if (*from < oldest || *from > e->next) { /* too old, or of an earlier supervisor */
         *from = oldest;
     }
     while (*from < e->next) {

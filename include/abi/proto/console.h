@@ -9,3 +9,5 @@
 #define CONSOLE_DRAIN 4 /* returns when all written bytes have left the UART */
 #define CONSOLE_SHORT 5 /* w1 = count <= 32, w2..w5 bytes: a write without buffer */
 #define CONSOLE_POLL  6 /* as READ, but answers 0 bytes at once when there are none (used to see Ctrl-C) */
+#define CONSOLE_WAIT   7 /* answers when there is at least one byte, takes none: the one call here that a deadline may end without loss */
+#define CONSOLE_DETACH 8 /* end of this session */

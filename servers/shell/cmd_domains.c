@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What is known of domains: domains, log. */
+#include <string.h>
+
+#include "lib/format.h"
+#include "servers/rt/time.h"
+#include "servers/shell/shell.h"
+#include "servers/shell/text.h"
+#include "servers/shell/utf8.h"
+
+#define DUMP_AT    KIB(4) /* in the supervisor's buffer */
+#define DUMP_BYTES KIB(8)
+
+static const char *state_name(const struct sup_domain *d)
+{
+    static const char *const name[DOMAIN_STATE_COUNT] = {
+        [DOMAIN_ABSENT] = "absent",       [DOMAIN_LOADED] = "loaded",
+        [DOMAIN_RUNNING] = "running",     [DOMAIN_DEAD] = "dead",
+        [DOMAIN_QUIESCED] = "restarting", [DOMAIN_QUARANTINED] = "quarantined",
+    };
+    if (d->given_up != 0) return "given-up";
+    return d->state < DOMAIN_STATE_COUNT ? name[d->state] : "?";
+}
+
+static const char *cause_name(uint32_t cause)
+{
+    static const char *const name[CAUSE_COUNT] = {
+        [CAUSE_NONE] = "-",       [CAUSE_PANIC] = "panic",       [CAUSE_FAULT] = "fault",
+        [CAUSE_FORBIDDEN] = "forbidden", [CAUSE_DMA] = "dma",    [CAUSE_HANG] = "hang",
+        [CAUSE_BUDGET] = "budget", [CAUSE_PROTOCOL] = "protocol", [CAUSE_KILLED] = "killed",
+    };
+    return cause < CAUSE_COUNT ? name[cause] : "?";
+}
+
+static void print_row(struct shell *sh, const struct sup_domain *d)
+{
+    char name[DOMAIN_NAME_MAX + 8], memory[16], cpu[16], restart[24] = "-";
+    uint64_t now = time_now_ticks();
+    uint64_t permille = now != 0 ? (d->run_ticks + d->el2_ticks) * 1000 / now : 0;
+    text_guarded(name, sizeof(name), d->name);
+    text_size(memory, sizeof(memory), d->memory_bytes);
+    (void)format(cpu, sizeof(cpu), "%llu.%llu%%", (unsigned long long)(permille / 10),
+                 (unsigned long long)(permille % 10));
+    if (d->last_restart_ticks != 0) {
+        text_duration(restart, sizeof(restart), time_ns_from_ticks(d->last_restart_ticks));
+    }
+    out_print(sh, "%-10s  %-11s  %3u  %-9s  %6u  %9s  %6s  %9llu  %s\n", name, state_name(d),
+              d->generation, cause_name(d->cause), d->deaths, memory, cpu,
+              (unsigned long long)d->served, restart);
+}
+
+static int list(struct shell *sh, const char *command)
+{
+    struct sup_domain row;
+    err_t err = sup_domain_at(sh, 0, &row);
+    if (err != OK) return complain(sh, command, NULL, text_error(err));
+    out_print(sh, "%-10s  %-11s  %3s  %-9s  %6s  %9s  %6s  %9s  %s\n", "NAME", "STATE", "GEN",
+              "CAUSE", "DEATHS", "MEMORY", "CPU", "SERVED", "RESTART");
+    for (uint32_t i = 0; sup_domain_at(sh, i, &row) == OK; i++) {
+        print_row(sh, &row);
+    }
+    return 0;
+}
+
+static err_t find(struct shell *sh, const char *name, uint32_t *index)
+{
+    struct sup_domain row;
+    for (uint32_t i = 0;; i++) {
+        err_t err = sup_domain_at(sh, i, &row);
+        if (err != OK) return err;
+        if (strcmp(row.name, name) != 0) continue;
+        *index = i;
+        return OK;
+    }
+}
+
+/* Text of the dump; what is no text is shown in hexadecimal by the supervisor already. */
+static int dump(struct shell *sh, uint32_t index, const char *name)
+{
+    static char text[DUMP_BYTES], guarded[GUARD_ROOM(DUMP_BYTES)];
+    struct guard g = { .mode = GUARD_LINES };
+    uint64_t result[2] = { 0 };
+    for (uint64_t offset = 0;; offset += result[0]) {
+        err_t err = sup_call(sh, SUP_DUMP, index, offset, DUMP_AT, result);
+        if (err != OK) return complain(sh, "domains", name, text_error(err));
+        if (offset == 0 && result[0] == 0) return complain(sh, "domains", name, "has not died yet");
+        if (result[0] == 0 || result[0] > DUMP_BYTES) break;
+        memcpy(text, sh->sup_buffer + DUMP_AT, result[0]);
+        out_write(sh, guarded, guard_feed(&g, text, result[0], guarded));
+    }
+    out_write(sh, guarded, guard_end(&g, guarded));
+    return 0;
+}
+
+static const char *why(uint64_t operation, err_t err)
+{
+    if (err == ERR_ARG) return "the main domain cannot be killed; try reboot";
+    if (err == ERR_DEAD) return "stays down: it was given up";
+    if (err != ERR_STATE) return text_error(err);
+    return operation == SUP_RESTART ? "is being restarted" : "does not run";
+}
+
+int cmd_domains(struct shell *sh, size_t count, const char *const *word)
+{
+    static const struct {
+        const char *word;
+        uint64_t operation;
+    } verb[] = { { "kill", SUP_KILL },
+                 { "restart", SUP_RESTART },
+                 { "clear", SUP_CLEAR },
+                 { "dump", SUP_DUMP } };
+    uint64_t operation = 0, result[2];
+    uint32_t index = 0;
+    if (count == 1) return list(sh, word[0]);
+    for (size_t i = 0; i < ARRAY_COUNT(verb); i++) {
+        operation = strcmp(verb[i].word, word[1]) == 0 ? verb[i].operation : operation;
+    }
+    if (operation == 0 || count != 3) {
+        return complain(sh, word[0], NULL, "usage: domains [kill|restart|clear|dump NAME]");
+    }
+    err_t err = find(sh, word[2], &index);
+    if (err == ERR_NO_ENTRY) return complain(sh, word[0], word[2], "no such domain");
+    if (err != OK) return complain(sh, word[0], word[2], text_error(err));
+    if (operation == SUP_DUMP) return dump(sh, index, word[2]);
+    err = sup_call(sh, operation, index, 0, 0, result);
+    return err == OK ? 0 : complain(sh, word[0], word[2], why(operation, err));
+}
+
+/* EL2's ring from its oldest byte on. */
+static err_t print_hyp_log(struct shell *sh)
+{
+    struct guard g = { .mode = GUARD_LINES };
+    char text[32], guarded[GUARD_ROOM(sizeof(text))];
+    uint64_t position = 0, count = 0, words[4];
+    for (;;) {
+        err_t err = sys_log_read(sh->log, &position, words, &count);
+        if (err != OK && err != ERR_NO_ENTRY && err != ERR_AGAIN) return err;
+        if (err != OK || count == 0 || count > sizeof(text)) break;
+        memcpy(text, words, count);
+        out_write(sh, guarded, guard_feed(&g, text, count, guarded));
+    }
+    out_write(sh, guarded, guard_end(&g, guarded));
+    return OK;
+}
+
+int cmd_log(struct shell *sh, size_t count, const char *const *word)
+{
+    uint64_t from = 0;
+    (void)count;
+    err_t err = print_hyp_log(sh);
+    (void)sup_show_events(sh, &from, true);
+    return err == OK ? 0 : complain(sh, word[0], NULL, text_error(err));
+}
