@@ -29,9 +29,10 @@ void arch_tlb_flush_asid(uint16_t asid);
 void arch_tlb_flush_page(uint16_t asid, uint64_t va);
 /** Makes table writes visible to the walker. */
 void arch_table_publish(void);
-/** The TTBR0 value of a table root and address-space number; leaves TTBR0 pointing at an empty table. */
+/** The TTBR0 value of a table root and address-space number. */
 uint64_t arch_ttbr(pa_t root, uint16_t asid);
-void arch_user_table_drop(void);
+/** Puts an empty table in the place of this TTBR0 value if it is the one in use: its tables are about to go. */
+void arch_user_table_drop(uint64_t ttbr0);
 
 /** Interrupt controller. complete = priority drop; deactivate = it may come again. */
 void arch_irq_enable(uint32_t intid, bool edge);

@@ -169,7 +169,7 @@ err_t aspace_unmap(struct aspace *as, uint64_t va, uint64_t size_bytes)
 
 void aspace_destroy(struct aspace *as)
 {
-    arch_user_table_drop(); /* it may be the one that is in use */
+    arch_user_table_drop(as->ttbr0);
     while (!list_is_empty(&as->mappings)) mapping_drop(as, mapping_of(as->mappings.next));
     pt_free(as->root, as->account);
     as->root = NULL;

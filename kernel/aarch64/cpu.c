@@ -129,8 +129,9 @@ uint64_t arch_ttbr(pa_t root, uint16_t asid)
     return (uint64_t)asid << 48 | root.raw;
 }
 
-void arch_user_table_drop(void)
+void arch_user_table_drop(uint64_t ttbr0)
 {
+    if (SYSREG_READ(ttbr0_el1) != ttbr0) return;
     SYSREG_WRITE(ttbr0_el1, arch_pa(empty_table).raw);
     __asm__ volatile("isb" ::: "memory");
 }

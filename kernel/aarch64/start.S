@@ -76,6 +76,7 @@ linked:
     add x0, x0, :lo12:vectors
     msr vbar_el1, x0
     isb
+    mrs x0, ttbr0_el1
     bl arch_user_table_drop          /* the low half is EL0's from now on */
     tlbi vmalle1
     dsb sy
