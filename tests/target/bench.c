@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Micro-benchmarks of EL2, in instructions at all levels: median of 4,096, net of the loop (docs/testing.md). Run under icount. */
 #include "lib/mmio.h"
-#include "rt/rt.h"
+#include "rt/blk.h"
 
 #define ROUNDS 4096
 #define WARM   64
-
-/* virtio-mmio registers, virtio v1.2 section 4.2.2. */
-#define R_DRIVER_FEATURES     0x020
-#define R_DRIVER_FEATURES_SEL 0x024
-#define R_QUEUE_SEL           0x030
-#define R_QUEUE_NUM           0x038
-#define R_QUEUE_READY         0x044
-#define R_QUEUE_NOTIFY        0x050
-#define R_INTERRUPT_ACK       0x064
-#define R_STATUS              0x070
-#define R_QUEUE_DESC          0x080
-#define R_QUEUE_AVAIL         0x090
-#define R_QUEUE_USED          0x0a0
 
 static uint32_t sample[ROUNDS];
 
@@ -73,40 +60,6 @@ static void bench_gicd(uint32_t loop)
     row("gicd_read_trap", median(), loop);
 }
 
-static void reg(uint64_t off, uint32_t value)
-{
-    mmio_write32((volatile void *)(rt_boot()->link[0].regs_ipa + off), value);
-}
-
-static void reg64(uint64_t off, uint64_t value)
-{
-    reg(off, (uint32_t)value);
-    reg(off + 4, (uint32_t)(value >> 32));
-}
-
-static bool link_start(void)
-{
-    const struct boot_link *l = &rt_boot()->link[0];
-    const volatile void *status = (const volatile void *)(l->regs_ipa + R_STATUS);
-    for (uint32_t s = 1; s <= 3; s = s * 2 + 1) reg(R_STATUS, s); /* ACKNOWLEDGE, DRIVER */
-    reg(R_DRIVER_FEATURES_SEL, 0);
-    reg(R_DRIVER_FEATURES, 0);
-    reg(R_DRIVER_FEATURES_SEL, 1);
-    reg(R_DRIVER_FEATURES, 3); /* VERSION_1, ACCESS_PLATFORM */
-    for (int i = 0; i < 1000 && !(mmio_read32(status) & 8); i++) {
-        reg(R_STATUS, 0xb);
-        rt_wait_ticks(1000); /* until the server has published */
-    }
-    reg(R_QUEUE_SEL, 0);
-    reg(R_QUEUE_NUM, l->queue_size);
-    reg64(R_QUEUE_DESC, l->client_window_ipa + LINK_DESC_OFF(0));
-    reg64(R_QUEUE_AVAIL, l->client_window_ipa + LINK_AVAIL_OFF(0));
-    reg64(R_QUEUE_USED, l->client_window_ipa + LINK_USED_OFF(1, 0));
-    reg(R_QUEUE_READY, 1);
-    reg(R_STATUS, 0xf);
-    return (mmio_read32(status) & 0x4f) == 0xf;
-}
-
 /* Notify -> the server's interrupt -> its handler rings back -> our interrupt: both wait in WFI in between. */
 static void bench_doorbell(uint32_t loop)
 {
@@ -119,9 +72,9 @@ static void bench_doorbell(uint32_t loop)
     }
     for (int i = -WARM; i < ROUNDS; i++) {
         uint64_t start = rt_instructions();
-        reg(R_QUEUE_NOTIFY, 0);
+        link_reg(R_QUEUE_NOTIFY, 0);
         uint32_t intid = rt_gic_wait();
-        reg(R_INTERRUPT_ACK, 3);
+        link_reg(R_INTERRUPT_ACK, 3);
         uint64_t took = rt_instructions() - start;
         if (intid != l->intid) rt_print("bench: interrupt %u instead of %u", intid, l->intid);
         if (i >= 0) sample[i] = (uint32_t)took;

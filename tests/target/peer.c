@@ -9,7 +9,7 @@ void image_main(const struct bootinfo *boot)
     volatile uint8_t *regs = (volatile uint8_t *)l->regs_ipa;
     rt_gic_start();
     rt_gic_enable(l->intid);
-    mmio_write32(regs + LINK_SRV_FEATURES_LO, 0);
+    mmio_write32(regs + LINK_SRV_FEATURES_LO, 1 << 9);
     mmio_write32(regs + LINK_SRV_PUBLISH, 1);
     for (;;) {
         (void)rt_gic_wait();

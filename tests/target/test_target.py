@@ -71,11 +71,30 @@ def run_isolate():
     return m.text, {}
 
 
+def sectors(path, count=(16 << 20) // 512):
+    """A disk whose sector n holds the 64-bit words n * 64 + i."""
+    import array
+    with open(path, "wb") as f:
+        array.array("Q", range(count * 64)).tofile(f)
+    return path
+
+
+def run_client(nvme=False):
+    import tempfile
+    folder = tempfile.mkdtemp(prefix="client-", dir=zeros.TMP)
+    v = build.system("client", "storage", defines=("DRIVER_NVME",) if nvme else ())
+    m = zeros.boot(v, [sectors(os.path.join(folder, "s.img"))], wait=False, nvme=nvme)
+    m.expect(r"\d+ passed, \d+ failed", 100)
+    m.wait_end(60)
+    return m.text, {}
+
+
 def result(image):
     """(output, extra) of an image, run once."""
     if image not in _ran:
         try:
-            _ran[image] = {"probe": run_probe, "isolate": run_isolate}[image]()
+            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client,
+                             "client-nvme": lambda: run_client(nvme=True)}[image]()
         except Exception as e:  # every case of the image then fails with what was seen
             _ran[image] = (str(e), {})
     return _ran[image]
@@ -114,6 +133,18 @@ def test_kernel_probe_leaves_the_physical_gic_as_it_was():
 @pytest.mark.parametrize("name", cases_of("isolate"))
 def test_driver_domain(name):
     check("isolate", name)
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name", cases_of("client"))
+def test_storage_domain_sdhci(name):
+    check("client", name)
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name", cases_of("client"))
+def test_storage_domain_nvme(name):
+    check("client-nvme", name)
 
 
 @pytest.mark.limit(300)

@@ -419,3 +419,30 @@ TEST(link_client, a_link_without_its_server_is_gone_and_harmless)
     rig_write(VIRTIO_MMIO_STATUS, 0);
     EXPECT_EQ(0, rig_read(VIRTIO_MMIO_STATUS));
 }
+
+TEST(link_client, a_link_without_pages_owns_no_address)
+{
+    rig_start(true, 1);
+    struct link *bare = link_create(&rig.conf);
+    bare->client = rig.client;
+    EXPECT_FALSE(link_owns_ipa(rig.client, (ipa_t){ 0 }));
+    EXPECT_FALSE(link_owns_ipa(rig.client, (ipa_t){ UINT64_MAX }));
+    for (uint32_t i = link_count(); i < LINK_MAX; i++) EXPECT_TRUE(link_create(&rig.conf) != NULL);
+    EXPECT_TRUE(link_create(&rig.conf) == NULL);
+}
+
+TEST(link_client, registers_are_written_32_bits_wide_or_not_at_all)
+{
+    static const uint32_t sizes[] = { 1, 2, 8 };
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        test_row((int64_t)i);
+        rig_up(true, 1);
+        uint64_t zero = 0;
+        EXPECT_OK(link_access(rig.client, (ipa_t){ RIG_CLIENT_REGS + VIRTIO_MMIO_STATUS }, true,
+                              sizes[i], &zero));
+        EXPECT_OK(link_access(rig.client, (ipa_t){ RIG_CLIENT_REGS + VIRTIO_MMIO_QUEUE_NOTIFY },
+                              true, sizes[i], &zero));
+        EXPECT_EQ(RIG_OK, rig_read(VIRTIO_MMIO_STATUS));
+        EXPECT_EQ(0, fake.raised[1]);
+    }
+}
