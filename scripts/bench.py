@@ -100,7 +100,7 @@ def shell_rows(folder):
     text = out.decode(errors="replace")
     if os.environ.get("ZEROS_BENCH_DEBUG"):
         say(text)
-    found = {m.group(1): int(m.group(2).replace(",", "")) for m in re.finditer(r"^(\w+)\s+([0-9][0-9,]*)\b", text, re.M) if m.group(1) in SHELL_ROWS}
+    found = {m.group(1): int(m.group(2).replace(",", "")) for m in re.finditer(r"^(?:bench\s+)?(\w+)\s+([0-9][0-9,]*)\b", text, re.M) if m.group(1) in SHELL_ROWS}
     boot = re.search(r"boot_ticks\D+(\d+)", text)
     if boot:
         found["reset_to_el1"] = int(boot.group(1)) * TICK
