@@ -13,6 +13,7 @@
 #include "kernel/syscall.h"
 
 #define INTID_NONE 1020 /* and above: nothing, or special */
+#define CLAIM_MAX  16   /* in one go; a storm leaves the rest for the next entry */
 
 static struct slab interrupt_slab = SLAB(struct interrupt);
 
@@ -74,11 +75,13 @@ static void one_dispatch(uint32_t intid)
 
 void irq_dispatch(void)
 {
-    for (;;) {
+    sched_interrupts_begin();
+    for (int i = 0; i < CLAIM_MAX; i++) {
         uint32_t intid = arch_irq_claim();
-        if (intid >= INTID_NONE) return;
+        if (intid >= INTID_NONE) break;
         one_dispatch(intid);
     }
+    sched_interrupts_end();
 }
 
 err_t sys_irq_bind(struct thread *t)

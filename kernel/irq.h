@@ -16,7 +16,7 @@ struct interrupt {
     struct interrupt *next; /* in the list of all */
 };
 
-/** Takes what the interrupt controller has, until it has nothing. Context: interrupts masked. */
+/** Takes what the interrupt controller has, a bounded number of interrupts. Context: interrupts masked. */
 void irq_dispatch(void);
 /** Tells irq_dispatch which interrupt is the timer's. Context: boot. */
 void irq_timer_set(uint32_t intid);

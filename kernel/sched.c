@@ -16,6 +16,8 @@ static struct {
     uint64_t slice_ticks;    /* end of the slice; valid while has_slice */
     bool has_slice;
     bool is_started;
+    bool is_urgent;          /* interrupts are being taken: who wakes now runs before all others */
+    struct list_node *first_before; /* head of the queue when that began */
 } sched;
 
 static void sched_start(void)
@@ -42,14 +44,19 @@ void sched_deadline_set(struct deadline *d, uint64_t at_ticks)
     if (deadline_set(d, at_ticks) && at_ticks < sched.armed_ticks) timer_update();
 }
 
-void sched_ready(struct thread *t)
+/* A slice begins to count when a second thread wants the core. */
+static void slice_begin(void)
 {
-    sched_start();
-    list_add(&sched.run, &t->queue);
-    if (sched.has_slice || !cpu.current) return;
     sched.has_slice = true;
     sched.slice_ticks = arch_ticks() + arch_freq_hz() / SLICE_PER_SECOND;
     if (sched.slice_ticks < sched.armed_ticks) timer_update();
+}
+
+void sched_ready(struct thread *t)
+{
+    sched_start();
+    list_add(sched.is_urgent ? sched.run.next : &sched.run, &t->queue);
+    if (!sched.has_slice && cpu.current) slice_begin();
 }
 
 void sched_leave(struct thread *t)
@@ -60,7 +67,20 @@ void sched_leave(struct thread *t)
 void sched_yield(struct thread *t)
 {
     sched_leave(t);
-    sched_ready(t);
+    list_add(&sched.run, &t->queue);
+}
+
+void sched_interrupts_begin(void)
+{
+    sched_start();
+    sched.is_urgent = true;
+    sched.first_before = sched.run.next;
+}
+
+void sched_interrupts_end(void)
+{
+    sched.is_urgent = false;
+    if (cpu.current && sched.run.next != sched.first_before) sched_yield(cpu.current);
 }
 
 void sched_forget(struct thread *t)
@@ -86,11 +106,7 @@ struct thread *sched_pick(void)
             struct thread *t = CONTAINER_OF(sched.run.next, struct thread, queue);
             list_remove(&t->queue);
             sched.has_slice = false;
-            if (!list_is_empty(&sched.run)) {
-                sched.has_slice = true;
-                sched.slice_ticks = arch_ticks() + arch_freq_hz() / SLICE_PER_SECOND;
-                if (sched.slice_ticks < sched.armed_ticks) timer_update();
-            }
+            if (!list_is_empty(&sched.run)) slice_begin();
             cpu.current = t;
             return t;
         }

@@ -27,6 +27,12 @@ void sched_ready(struct thread *t);
 void sched_leave(struct thread *t);
 /** The current thread goes to the end of the run queue. */
 void sched_yield(struct thread *t);
+/**
+ * Between these two, threads that become runnable go to the head of the queue, and the current one makes room for them:
+ * whoever waited for an interrupt does not wait for other threads' slices as well.
+ */
+void sched_interrupts_begin(void);
+void sched_interrupts_end(void);
 /** The thread whose registers are in the core ends: they are not saved into it any more. */
 void sched_forget(struct thread *t);
 /** Somebody has put work aside for work_run. */
