@@ -24,7 +24,7 @@ ALLOWED = {
     "drivers": {"abi", "lib"},
     "terminal": {"abi", "lib", "terminal"},
     "domains": {"abi", "lib", "drivers"},
-    "servers": {"abi", "lib", "terminal"},
+    "servers": {"abi", "lib", "terminal", "drivers"},
     "guests": {"abi", "lib"},
 }
 

@@ -9,3 +9,5 @@ shell_LIBS := fsclient
 # init reads the manifest with libfdt.
 init_SRCS := $(wildcard servers/init/*.c) libfdt/fdt.c libfdt/fdt_ro.c libfdt/fdt_check.c libfdt/fdt_strerror.c
 servers/init/config.c_CFLAGS := -isystem $(FDT)
+# The serial line's driver is a part of the console.
+console_SRCS := $(wildcard servers/console/*.c) $(wildcard drivers/uart/*.c)

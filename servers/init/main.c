@@ -14,6 +14,7 @@
 #include "servers/rt/time.h"
 
 #define DISK_MAX     4
+#define FS_BADGE     0x100 /* of those who may attach; sessions have other low bytes */
 #define FIXED_COUNT  3 /* supervisor, console, shell */
 #define PROGRAM_MAX  (FIXED_COUNT + DISK_MAX)
 #define BIT_TIMER    BIT(PROGRAM_MAX)
@@ -142,7 +143,7 @@ static void prepare_fs(const struct config_link *link, uint32_t disk)
     program_give(p, "rtc0", startup_handle("rtc0"), RIGHT_READ);
     program_give(p, "log", startup_handle("log"), RIGHT_WRITE);
     p->faults = init.faults;
-    program_give(&init.shell, mount, badge(p, disk + 1), CLIENT_RIGHTS);
+    program_give(&init.shell, mount, badge(p, FS_BADGE), CLIENT_RIGHTS);
     init.fs_count++;
 }
 

@@ -179,7 +179,7 @@ static err_t bench_restart(struct shell *sh, struct samples *s, uint64_t rounds)
         uint32_t start = counter_read();
         err_t err = sup_call(sh, SUP_KILL, index, 0, 0, answer);
         if (err == OK) {
-            err = sh->has_fs ? fsclient_bench(&sh->fs, "/", FS_BENCH_READ_4K, 1, &result)
+            err = sh->has_fs ? fsclient_bench(&sh->fs, "/", FS_BENCH_RESTART_READ, 1, &result)
                              : ERR_NO_ENTRY;
         }
         if (err != OK) return err;
