@@ -14,6 +14,14 @@
 #define IRQ_CELLS     3
 #define EDGE_FLAGS    3 /* rising 1, falling 2; level 4, 8 */
 
+INIT_CODE bool tree_is_sound(const void *fdt, uint64_t fdt_bytes)
+{
+    if ((uintptr_t)fdt % 8 != 0 || fdt_bytes < sizeof(struct fdt_header)) return false;
+    /* fdt_check_full leaves these two out, and the MMU may be off: an unaligned access would fault. */
+    if (fdt_off_mem_rsvmap(fdt) % 8 != 0 || fdt_off_dt_struct(fdt) % 4 != 0) return false;
+    return fdt_check_full(fdt, fdt_bytes) == 0;
+}
+
 INIT_CODE void tree_start(struct tree_walk *w, const void *fdt)
 {
     *w = (struct tree_walk){ .fdt = fdt, .node = -1, .depth = -1 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Nodes of the firmware's device tree: registers and interrupts. The tree passed fdt_check_full; its values are untrusted. */
+/* Nodes of the firmware's device tree: registers and interrupts. The tree is sound; its values are untrusted. */
 #pragma once
 #include "hyp/addr.h"
 #include "lib/base.h"
@@ -15,6 +15,8 @@ struct tree_walk {
     int at[TREE_DEPTH_MAX]; /* the way from the root to it */
 };
 
+/** True when fdt is a whole, well-formed tree of at most fdt_bytes whose parts are aligned as libfdt reads them. */
+bool tree_is_sound(const void *fdt, uint64_t fdt_bytes);
 /** Starts before the root. Context of all: EL2 boot and host. */
 void tree_start(struct tree_walk *w, const void *fdt);
 /** Goes to the next node that is not too deep. False: no more. */

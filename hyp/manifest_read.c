@@ -278,7 +278,7 @@ INIT_CODE bool manifest_read(const void *dtb, uint64_t dtb_bytes, struct manifes
     struct reader r = { .fdt = dtb, .node = 0, .who = "", .problem = problem };
     memset(out, 0, sizeof(*out));
     memset(problem, 0, sizeof(*problem));
-    if (fdt_check_full(dtb, dtb_bytes) != 0) return fail(&r, MANIFEST_BAD_TREE, "");
+    if (!tree_is_sound(dtb, dtb_bytes)) return fail(&r, MANIFEST_BAD_TREE, "");
     if (fdt_node_check_compatible(dtb, 0, "zeros,system") != 0) return fail(&r, MANIFEST_BAD_TREE, "compatible");
     uint32_t version = 0;
     if (!get_u32(&r, "version", &version)) return false;

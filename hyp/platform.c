@@ -323,7 +323,7 @@ INIT_CODE err_t platform_read(const void *fdt, uint64_t fdt_bytes, struct platfo
 {
     memset(out, 0, sizeof(*out));
     *what = "header";
-    if (fdt_check_full(fdt, fdt_bytes) != 0) return ERR_CORRUPT;
+    if (!tree_is_sound(fdt, fdt_bytes)) return ERR_CORRUPT;
     *what = "/memreserve/";
     err_t err = read_reserve_map(fdt, out);
     if (err != OK) return err;

@@ -44,7 +44,7 @@ struct platform_device {
 };
 
 /**
- * Reads the tree. fdt is untrusted: checked with fdt_check_full first.
+ * Reads the tree. fdt is untrusted: checked as a whole (libfdt) first.
  * Returns OK | ERR_CORRUPT (*what names the node or property), ERR_NO_ENTRY (*what names what is missing: memory, gic, uart)
  * Context EL2 boot, and on the host.
  */

@@ -11,7 +11,7 @@
 
 #include "lib/test.h"
 
-static char tree[2 * 1024 * 1024];
+static _Alignas(8) char tree[2 * 1024 * 1024];
 static struct platform platform;
 static struct manifest_facts facts;
 

@@ -13,7 +13,7 @@
 #define TREE_BYTES 65536
 
 static struct {
-    char bytes[TREE_BYTES];
+    _Alignas(8) char bytes[TREE_BYTES];
     char pristine[TREE_BYTES];
     bool loaded;
 } tree;

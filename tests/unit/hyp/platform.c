@@ -15,7 +15,7 @@
 #define TREE_BYTES (2 * 1024 * 1024)
 
 static struct {
-    char bytes[TREE_BYTES];
+    _Alignas(8) char bytes[TREE_BYTES];
     char pristine[TREE_BYTES];
     bool loaded;
 } tree;
@@ -254,6 +254,11 @@ TEST(platform, refuses_a_tree_cut_short_or_with_a_broken_header)
     EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, 8, &got, &what));
     tree.bytes[0] ^= 1;
     EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, size_bytes, &got, &what));
+    tree.bytes[0] ^= 1;
+    EXPECT_OK(platform_read(tree.bytes, size_bytes, &got, &what));
+    fdt_set_off_mem_rsvmap(tree.bytes, fdt_off_mem_rsvmap(tree.bytes) - 4);
+    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, size_bytes, &got, &what));
+    EXPECT_STR("header", what);
 }
 
 TEST(platform, survives_any_byte_of_the_tree_being_wrong)
