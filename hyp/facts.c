@@ -10,11 +10,13 @@
 #define PCI_CLASS_BRIDGE 0x06
 
 /* Devices known to do no DMA of their own. Whatever is not here is taken for a master. */
-static INIT_DATA const char tame[][24] = { "arm,pl011", "arm,pl031", "arm,pl061", "snps,dw-apb-uart", "ns16550a" };
+static INIT_DATA const char tame[][24] = { "arm,pl011", "arm,pl031", "arm,pl061",
+                                           "snps,dw-apb-uart", "ns16550a" };
 
 /* What EL2 drives itself, and never gives away. */
-static INIT_DATA const char reserved[][24] = { "arm,gic-v3", "arm,gic-v3-its", "arm,smmu-v3", "pci-host-ecam-generic",
-                                               "cfi-flash",  "arm,armv7-timer-mem" };
+static INIT_DATA const char reserved[][24] = { "arm,gic-v3",  "arm,gic-v3-its",
+                                               "arm,smmu-v3", "pci-host-ecam-generic",
+                                               "cfi-flash",   "arm,armv7-timer-mem" };
 
 #define IS_ONE_OF(w, list) is_one_of((w), (list)[0], ARRAY_COUNT(list))
 
@@ -69,7 +71,8 @@ INIT_CODE err_t facts_from_tree(const void *fdt, const struct platform *p, uint6
     return OK;
 }
 
-INIT_CODE err_t facts_add_function(const struct platform *p, const struct pci_function *f, struct manifest_facts *out)
+INIT_CODE err_t facts_add_function(const struct platform *p, const struct pci_function *f,
+                                   struct manifest_facts *out)
 {
     if (out->device_count == MANIFEST_FACT_DEVICES) return ERR_NO_MEMORY;
     struct manifest_fact *fact = &out->device[out->device_count++];

@@ -6,13 +6,13 @@
 
 #include "lib/string.h"
 
-#define CELL_BYTES    4
-#define SPI_TYPE      0
-#define PPI_TYPE      1
-#define SPI_COUNT     988 /* INTIDs 32..1019 */
-#define PPI_COUNT     16
-#define IRQ_CELLS     3
-#define EDGE_FLAGS    3 /* rising 1, falling 2; level 4, 8 */
+#define CELL_BYTES 4
+#define SPI_TYPE   0
+#define PPI_TYPE   1
+#define SPI_COUNT  988 /* INTIDs 32..1019 */
+#define PPI_COUNT  16
+#define IRQ_CELLS  3
+#define EDGE_FLAGS 3 /* rising 1, falling 2; level 4, 8 */
 
 INIT_CODE bool tree_is_sound(const void *fdt, uint64_t fdt_bytes)
 {
@@ -81,9 +81,11 @@ INIT_CODE err_t tree_reg(const struct tree_walk *w, uint32_t index, struct pa_ra
     const uint8_t *reg = fdt_getprop(w->fdt, w->node, "reg", &size_bytes);
     if (reg == NULL || w->depth < 1) return ERR_NO_ENTRY;
     int parent = w->at[w->depth - 1];
-    int address_cells = fdt_address_cells(w->fdt, parent), size_cells = fdt_size_cells(w->fdt, parent);
+    int address_cells = fdt_address_cells(w->fdt, parent),
+        size_cells = fdt_size_cells(w->fdt, parent);
     if (size_cells == 0) return ERR_NO_ENTRY; /* numbers, not addresses: CPUs and the like */
-    if (address_cells < 1 || address_cells > 2 || size_cells < 1 || size_cells > 2) return ERR_CORRUPT;
+    if (address_cells < 1 || address_cells > 2 || size_cells < 1 || size_cells > 2)
+        return ERR_CORRUPT;
     uint32_t entry_bytes = (uint32_t)(address_cells + size_cells) * CELL_BYTES;
     if ((uint32_t)size_bytes % entry_bytes != 0) return ERR_CORRUPT;
     if (index >= (uint32_t)size_bytes / entry_bytes) return ERR_NO_ENTRY;

@@ -4,14 +4,14 @@
 #include "hyp/addr.h"
 #include "lib/base.h"
 
-#define TREE_DEPTH_MAX 6
+#define TREE_DEPTH_MAX   6
 #define TREE_ADDRESS_END BIT(39) /* what stage 2 can map */
 
 /* A walk over all nodes, or the place of one node. */
 struct tree_walk {
-    const void *fdt; /* borrowed */
-    int node;        /* offset of the present one */
-    int depth;       /* 0 = root */
+    const void *fdt;        /* borrowed */
+    int node;               /* offset of the present one */
+    int depth;              /* 0 = root */
     int at[TREE_DEPTH_MAX]; /* the way from the root to it */
 };
 

@@ -8,7 +8,7 @@
 #include "lib/string.h"
 
 #define CELL_BYTES       4
-#define PCI_BUS_BYTES    MIB(1) /* ECAM of one bus */
+#define PCI_BUS_BYTES    MIB(1)            /* ECAM of one bus */
 #define PCI_MAP_BYTES    (10 * CELL_BYTES) /* interrupt-map entry: 3 + 1 + 1 + 2 + 3 cells */
 #define PCI_RANGE_BYTES  (7 * CELL_BYTES)  /* ranges entry: 3 + 2 + 2 cells */
 #define PCI_SPACE_MEM32  2
@@ -79,7 +79,8 @@ static INIT_CODE bool read_number(const struct tree_walk *w, const char *name, u
 static INIT_CODE err_t read_initrd(const struct tree_walk *w, struct platform *out)
 {
     uint64_t start, end;
-    if (!read_number(w, "linux,initrd-start", &start) || !read_number(w, "linux,initrd-end", &end)) return OK;
+    if (!read_number(w, "linux,initrd-start", &start) || !read_number(w, "linux,initrd-end", &end))
+        return OK;
     if (end <= start || end - start > INITRD_MAX_BYTES) return ERR_CORRUPT;
     out->initrd = (struct pa_range){ { start }, end - start };
     return OK;
@@ -129,7 +130,8 @@ static INIT_CODE err_t read_gic(const struct tree_walk *w, struct platform *out)
     if (out->gicd.size_bytes != 0) return ERR_CORRUPT; /* two of them */
     if (tree_reg(w, 0, &out->gicd) != OK || tree_reg(w, 1, &out->gicr) != OK) return ERR_CORRUPT;
     if (out->gicd.size_bytes < KIB(64) || out->gicr.size_bytes < KIB(128)) return ERR_CORRUPT;
-    if (out->gicd.start.raw % KIB(64) != 0 || out->gicr.start.raw % KIB(64) != 0) return ERR_CORRUPT;
+    if (out->gicd.start.raw % KIB(64) != 0 || out->gicr.start.raw % KIB(64) != 0)
+        return ERR_CORRUPT;
     return OK;
 }
 
@@ -163,7 +165,8 @@ static INIT_CODE err_t read_pci_window(const struct tree_walk *w, struct platfor
         uint32_t flags = (uint32_t)tree_number(p, 1);
         if (FIELD_OF(BITS(25, 24), flags) != PCI_SPACE_MEM32) continue;
         uint64_t bus = tree_number(p + CELL_BYTES, 2);
-        uint64_t start = tree_number(p + 3 * CELL_BYTES, 2), bytes = tree_number(p + 5 * CELL_BYTES, 2);
+        uint64_t start = tree_number(p + 3 * CELL_BYTES, 2),
+                 bytes = tree_number(p + 5 * CELL_BYTES, 2);
         if (!range_is_inside(start, bytes, 0, TREE_ADDRESS_END)) return ERR_CORRUPT;
         if (!range_is_inside(bus, bytes, 0, GIB(4))) return ERR_CORRUPT;
         if ((start | bus | bytes) % PAGE_SIZE != 0) return ERR_CORRUPT;
@@ -182,12 +185,14 @@ static INIT_CODE err_t read_pci_intx(const struct tree_walk *w, struct platform 
     const uint8_t *mask = fdt_getprop(w->fdt, w->node, "interrupt-map-mask", &mask_bytes);
     if (map == NULL) return OK;
     if (mask == NULL || mask_bytes != 4 * CELL_BYTES) return ERR_CORRUPT;
-    uint32_t slot_mask = (uint32_t)tree_number(mask, 1), pin_mask = (uint32_t)tree_number(mask + 12, 1);
+    uint32_t slot_mask = (uint32_t)tree_number(mask, 1),
+             pin_mask = (uint32_t)tree_number(mask + 12, 1);
     if (map_bytes < PCI_MAP_BYTES) return ERR_CORRUPT;
     uint32_t parent = (uint32_t)tree_number(map + 4 * CELL_BYTES, 1);
     int gic = fdt_node_offset_by_phandle(w->fdt, parent);
     if (gic < 0 || fdt_node_check_compatible(w->fdt, gic, "arm,gic-v3") != 0) return OK;
-    if (fdt_address_cells(w->fdt, gic) != 2 || (uint32_t)map_bytes % PCI_MAP_BYTES != 0) return ERR_CORRUPT;
+    if (fdt_address_cells(w->fdt, gic) != 2 || (uint32_t)map_bytes % PCI_MAP_BYTES != 0)
+        return ERR_CORRUPT;
     for (const uint8_t *p = map, *end = map + map_bytes; p < end; p += PCI_MAP_BYTES) {
         struct tree_irq irq;
         if (tree_number(p + 4 * CELL_BYTES, 1) != parent) return ERR_CORRUPT;
@@ -223,7 +228,8 @@ static INIT_CODE err_t read_pci(const struct tree_walk *w, struct platform *out)
     if (out->pci.ecam.size_bytes < PCI_BUS_BYTES || out->pci.ecam.start.raw % PCI_BUS_BYTES != 0) {
         return ERR_CORRUPT;
     }
-    if (fdt_get_path(w->fdt, w->node, out->pci.path, sizeof(out->pci.path)) != 0) return ERR_CORRUPT;
+    if (fdt_get_path(w->fdt, w->node, out->pci.path, sizeof(out->pci.path)) != 0)
+        return ERR_CORRUPT;
     out->pci.bus_first = 0;
     out->pci.bus_last = (uint32_t)MIN(out->pci.ecam.size_bytes / PCI_BUS_BYTES, 256) - 1;
     int size_bytes;
@@ -246,7 +252,8 @@ static INIT_CODE err_t read_cpu(const struct tree_walk *w, struct platform *out)
 {
     int size_bytes;
     const void *reg = fdt_getprop(w->fdt, w->node, "reg", &size_bytes);
-    if (reg == NULL || (size_bytes != CELL_BYTES && size_bytes != 2 * CELL_BYTES)) return ERR_CORRUPT;
+    if (reg == NULL || (size_bytes != CELL_BYTES && size_bytes != 2 * CELL_BYTES))
+        return ERR_CORRUPT;
     if (out->core_count == ARRAY_COUNT(out->core_mpidr)) return OK; /* the others stay off */
     out->core_mpidr[out->core_count++] = tree_number(reg, (uint32_t)size_bytes / CELL_BYTES);
     return OK;
@@ -278,7 +285,8 @@ static INIT_CODE err_t read_node(const struct tree_walk *w, struct platform *out
         for (uint32_t i = 0;; i++) {
             struct pa_range r;
             err_t err = tree_reg(w, i, &r);
-            if (err == ERR_NO_ENTRY) return OK; /* one without reg is placed by whoever wants it: nobody here */
+            if (err == ERR_NO_ENTRY)
+                return OK; /* one without reg is placed by whoever wants it: nobody here */
             if (err != OK) return err;
             err = add_reserved(r, out);
             if (err != OK) return err;
@@ -319,7 +327,8 @@ static INIT_CODE err_t judge(const struct platform *p, const char **what)
     return ERR_CORRUPT;
 }
 
-INIT_CODE err_t platform_read(const void *fdt, uint64_t fdt_bytes, struct platform *out, const char **what)
+INIT_CODE err_t platform_read(const void *fdt, uint64_t fdt_bytes, struct platform *out,
+                              const char **what)
 {
     memset(out, 0, sizeof(*out));
     *what = "header";
@@ -376,9 +385,11 @@ INIT_CODE err_t platform_device(const void *fdt, const char *path, struct platfo
     memset(out, 0, sizeof(*out));
     struct tree_walk w;
     tree_start(&w, fdt);
-    if (path[0] != '/' || !tree_find(&w, path, strlen(path)) || !tree_is_on(&w)) return ERR_NO_ENTRY;
+    if (path[0] != '/' || !tree_find(&w, path, strlen(path)) || !tree_is_on(&w))
+        return ERR_NO_ENTRY;
     const char *compatible = fdt_stringlist_get(fdt, w.node, "compatible", 0, NULL);
-    if (compatible == NULL || !str_copy(out->compatible, sizeof(out->compatible), compatible)) return ERR_CORRUPT;
+    if (compatible == NULL || !str_copy(out->compatible, sizeof(out->compatible), compatible))
+        return ERR_CORRUPT;
     if (tree_reg(&w, 0, &out->mmio) != OK) return ERR_CORRUPT;
     widen_to_pages(&out->mmio);
     if (page_is_shared(fdt, w.node, &out->mmio)) return ERR_CORRUPT;

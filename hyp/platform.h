@@ -4,7 +4,7 @@
 #include "abi/bootinfo.h"
 #include "hyp/addr.h"
 
-#define PLATFORM_RAM_MAX 8
+#define PLATFORM_RAM_MAX      8
 #define PLATFORM_RESERVED_MAX 8
 
 struct platform {
@@ -13,20 +13,20 @@ struct platform {
     uint32_t reserved_count; /* /memreserve/ and /reserved-memory */
     struct pa_range reserved[PLATFORM_RESERVED_MAX];
     struct pa_range initrd;
-    struct pa_range uart; /* PL011 of /chosen/stdout-path */
-    uint32_t uart_kind;   /* 0 none, 1 pl011, 2 DesignWare 8250 with 32-bit registers */
+    struct pa_range uart;       /* PL011 of /chosen/stdout-path */
+    uint32_t uart_kind;         /* 0 none, 1 pl011, 2 DesignWare 8250 with 32-bit registers */
     struct pa_range gicd, gicr; /* gicr: the region with this machine's cores */
-    struct pa_range smmu; /* size 0: none */
+    struct pa_range smmu;       /* size 0: none */
     uint32_t smmu_event_intid, smmu_gerror_intid, smmu_sync_intid; /* edge */
     struct {
         bool present;
         char path[64]; /* of the host bridge's node */
         struct pa_range ecam;
-        struct pa_range mmio32;   /* CPU address of the 32-bit non-prefetchable window */
-        uint64_t mmio32_bus;      /* its bus address */
+        struct pa_range mmio32; /* CPU address of the 32-bit non-prefetchable window */
+        uint64_t mmio32_bus;    /* its bus address */
         uint32_t bus_first, bus_last;
         uint32_t intx_intid[32][4]; /* slot, pin (A = 0): INTID, 0 = none */
-        bool behind_smmu;         /* iommu-map names the SMMU */
+        bool behind_smmu;           /* iommu-map names the SMMU */
     } pci;
     uint32_t core_count;
     uint64_t core_mpidr[8];
@@ -37,8 +37,9 @@ struct platform {
 /** A node of the firmware tree that may become a domain's device. */
 struct platform_device {
     char compatible[BOOT_NAME_MAX];
-    struct pa_range mmio; /* first reg entry, page-aligned outwards; ERR_CORRUPT when it shares a page with another node's */
-    uint32_t intid;       /* 0 none */
+    struct pa_range
+            mmio; /* first reg entry, page-aligned outwards; ERR_CORRUPT when it shares a page with another node's */
+    uint32_t intid; /* 0 none */
     bool edge;
     uint32_t clock_hz;
 };
@@ -48,7 +49,8 @@ struct platform_device {
  * Returns OK | ERR_CORRUPT (*what names the node or property), ERR_NO_ENTRY (*what names what is missing: memory, gic, uart)
  * Context EL2 boot, and on the host.
  */
-err_t platform_read(const void *fdt, uint64_t fdt_bytes, struct platform *out, const char **what) MUST_CHECK;
+err_t platform_read(const void *fdt, uint64_t fdt_bytes, struct platform *out,
+                    const char **what) MUST_CHECK;
 /** Looks a device up by path. ERR_NO_ENTRY: no such node or status is not okay. ERR_CORRUPT: node unusable. */
 err_t platform_device(const void *fdt, const char *path, struct platform_device *out) MUST_CHECK;
 /** Zeroes and removes rng-seed and kaslr-seed and packs the tree, in place. Returns its new size in bytes; 0: broken tree. */

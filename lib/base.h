@@ -13,17 +13,17 @@
 #define MUST_CHECK     __attribute__((warn_unused_result))
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 /* Code and constants of the boot, dropped before the first domain runs. */
-#define INIT_CODE      __attribute__((section(".init.text")))
-#define INIT_DATA      __attribute__((section(".init.rodata")))
-#define KIB(n)         (UINT64_C(1024) * (n))
-#define MIB(n)         (KIB(1024) * (n))
-#define GIB(n)         (MIB(1024) * (n))
-#define PAGE_SIZE      KIB(4)
-#define PAGE_SHIFT     12
-#define MIN(a, b)      ((a) < (b) ? (a) : (b))
-#define MAX(a, b)      ((a) > (b) ? (a) : (b))
-#define ALIGN_UP(x, a)   (((x) + ((a) - 1)) & ~((uint64_t)(a) - 1))
-#define ALIGN_DOWN(x, a) ((x) & ~((uint64_t)(a) - 1))
+#define INIT_CODE        __attribute__((section(".init.text")))
+#define INIT_DATA        __attribute__((section(".init.rodata")))
+#define KIB(n)           (UINT64_C(1024) * (n))
+#define MIB(n)           (KIB(1024) * (n))
+#define GIB(n)           (MIB(1024) * (n))
+#define PAGE_SIZE        KIB(4)
+#define PAGE_SHIFT       12
+#define MIN(a, b)        ((a) < (b) ? (a) : (b))
+#define MAX(a, b)        ((a) > (b) ? (a) : (b))
+#define ALIGN_UP(x, a)   (((x) + ((a)-1)) & ~((uint64_t)(a)-1))
+#define ALIGN_DOWN(x, a) ((x) & ~((uint64_t)(a)-1))
 
 /* Bits hi..lo inclusive, the way the Arm ARM and virtio print them. */
 #define BITS(hi, lo)       ((UINT64_MAX >> (63 - (hi))) & (UINT64_MAX << (lo)))
@@ -49,7 +49,8 @@ _Noreturn void panic_at(const char *what, const char *file, int line);
 #define CHECK(cond) ((cond) ? (void)0 : panic_at(#cond, __FILE__, __LINE__))
 
 /** True when [start, start + size) neither is empty, nor wraps, nor ends past end (exclusive). Context: any. */
-static inline bool range_is_inside(uint64_t start, uint64_t size_bytes, uint64_t first, uint64_t end)
+static inline bool range_is_inside(uint64_t start, uint64_t size_bytes, uint64_t first,
+                                   uint64_t end)
 {
     return size_bytes != 0 && start >= first && start <= end && size_bytes <= end - start;
 }

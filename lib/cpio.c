@@ -5,11 +5,11 @@
 #include "lib/string.h"
 
 /* The header: a magic and thirteen 8-digit hexadecimal fields, then the name, then the data. */
-#define HEADER_BYTES  110
-#define FIELD_AT(i)   (6 + 8 * (i))
-#define FIELD_MODE    1
-#define FIELD_SIZE    6
-#define FIELD_NAME    11
+#define HEADER_BYTES   110
+#define FIELD_AT(i)    (6 + 8 * (i))
+#define FIELD_MODE     1
+#define FIELD_SIZE     6
+#define FIELD_NAME     11
 #define NAME_MAX_BYTES 256
 
 static bool read_hex(const char *digits, uint32_t *out)
@@ -50,15 +50,15 @@ err_t cpio_next(const void *pack, uint64_t pack_bytes, uint64_t *at, struct cpio
     if (name_bytes == 0 || name_bytes > NAME_MAX_BYTES) return ERR_CORRUPT;
     if (!range_is_inside(name_at, name_bytes, 0, pack_bytes)) return ERR_CORRUPT;
     const char *name = (const char *)pack + name_at;
-    if (strnlen(name, name_bytes) == name_bytes) return ERR_CORRUPT; /* NULs after the name align the data */
+    if (strnlen(name, name_bytes) == name_bytes)
+        return ERR_CORRUPT; /* NULs after the name align the data */
     if (strcmp(name, "TRAILER!!!") == 0) return ERR_NO_ENTRY;
 
     uint64_t data_at = ALIGN_UP(name_at + name_bytes, 4);
     if (data_at > pack_bytes || file_bytes > pack_bytes - data_at) return ERR_CORRUPT;
-    *out = (struct cpio_file){ .name = name,
-                               .data = (const char *)pack + data_at,
-                               .size_bytes = file_bytes,
-                               .mode = mode };
+    *out = (struct cpio_file){
+        .name = name, .data = (const char *)pack + data_at, .size_bytes = file_bytes, .mode = mode
+    };
     *at = ALIGN_UP(data_at + file_bytes, 4);
     return OK;
 }

@@ -15,7 +15,8 @@ struct cpio_file {
  * Returns  OK | ERR_NO_ENTRY: the end (trailer) | ERR_CORRUPT: not a newc archive, or a field points outside it
  * Context  any; O(name)
  */
-err_t cpio_next(const void *pack, uint64_t pack_bytes, uint64_t *at, struct cpio_file *out) MUST_CHECK;
+err_t cpio_next(const void *pack, uint64_t pack_bytes, uint64_t *at,
+                struct cpio_file *out) MUST_CHECK;
 
 /** Finds a file by its exact name ("./x" in the pack also answers to "x"). Errors as cpio_next. Context: any; O(files). */
 err_t cpio_find(const void *pack, uint64_t pack_bytes, const char *name, const void **data,

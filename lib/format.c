@@ -112,7 +112,8 @@ size_t format_v(char *out, size_t out_bytes, const char *fmt, va_list args)
             int64_t v = d.wide ? va_arg(args, long) : va_arg(args, int);
             put_number(&s, &d, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0);
         } else if (d.verb == 'u' || d.verb == 'x' || d.verb == 'X') {
-            put_number(&s, &d, d.wide ? va_arg(args, unsigned long) : va_arg(args, unsigned), false);
+            put_number(&s, &d, d.wide ? va_arg(args, unsigned long) : va_arg(args, unsigned),
+                       false);
         } else if (d.verb == 'p') {
             put_number(&s, &d, (uintptr_t)va_arg(args, void *), false);
         } else if (d.verb == 's') {

@@ -11,7 +11,8 @@
  * Context: any; no memory, no floating point.
  */
 size_t format_v(char *out, size_t out_bytes, const char *fmt, va_list args);
-size_t format(char *out, size_t out_bytes, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+size_t format(char *out, size_t out_bytes, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
 
 /** Replaces every byte that is not printable ASCII by '?': what a stranger sent never steers a terminal. */
 void text_sanitize(char *text, size_t size_bytes);

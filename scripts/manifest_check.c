@@ -37,7 +37,8 @@ static int refuse(const char *file, const struct manifest_problem *p)
     return 1;
 }
 
-static void add_function(const struct platform *platform, uint32_t slot, uint32_t class_code, struct manifest_facts *facts)
+static void add_function(const struct platform *platform, uint32_t slot, uint32_t class_code,
+                         struct manifest_facts *facts)
 {
     struct pci_function f = { .slot = slot,
                               .class_code = class_code,
@@ -47,7 +48,8 @@ static void add_function(const struct platform *platform, uint32_t slot, uint32_
 }
 
 /* "SLOT:CLASS", both as strtoul reads them. */
-static void add_from_text(const struct platform *platform, const char *text, struct manifest_facts *facts)
+static void add_from_text(const struct platform *platform, const char *text,
+                          struct manifest_facts *facts)
 {
     char *colon;
     unsigned long slot = strtoul(text, &colon, 0);
@@ -59,13 +61,16 @@ static void add_from_text(const struct platform *platform, const char *text, str
 }
 
 /* Nobody said what is on the bus: every function that the manifest names is taken to be there. */
-static void add_as_listed(const struct platform *platform, const struct manifest *m, struct manifest_facts *facts)
+static void add_as_listed(const struct platform *platform, const struct manifest *m,
+                          struct manifest_facts *facts)
 {
     uint32_t seen = 0;
     for (uint32_t i = 0; i < m->domain_count; i++) {
         for (uint32_t k = 0; k < m->domain[i].device_count; k++) {
             const struct manifest_device *dev = &m->domain[i].device[k];
-            if (!dev->is_pci || strcmp(dev->path, platform->pci.path) != 0 || (seen >> dev->slot & 1) != 0) continue;
+            if (!dev->is_pci || strcmp(dev->path, platform->pci.path) != 0 ||
+                (seen >> dev->slot & 1) != 0)
+                continue;
             seen |= 1U << dev->slot;
             add_function(platform, dev->slot, dev->class_code, facts);
         }
@@ -91,7 +96,8 @@ int main(int argc, char **argv)
         return 2;
     }
     struct manifest_problem problem;
-    if (!manifest_read(system_tree, system_bytes, &manifest, &problem)) return refuse(argv[2], &problem);
+    if (!manifest_read(system_tree, system_bytes, &manifest, &problem))
+        return refuse(argv[2], &problem);
     for (int i = 3; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--pci") == 0) add_from_text(&platform, argv[i + 1], &facts);
     }

@@ -5,16 +5,16 @@
 #include "hyp/console.h"
 #include "lib/mmio.h"
 
-#define REG_VENDOR     0x00
-#define REG_DEVICE     0x02
-#define REG_COMMAND    0x04
-#define REG_STATUS     0x06
-#define REG_CLASS      0x08 /* class in bits 31..8, revision below */
-#define REG_HEADER     0x0e
-#define REG_BAR(i)     (0x10 + 4 * (i))
-#define REG_ROM        0x30
-#define REG_CAP_FIRST  0x34
-#define REG_PIN        0x3d
+#define REG_VENDOR    0x00
+#define REG_DEVICE    0x02
+#define REG_COMMAND   0x04
+#define REG_STATUS    0x06
+#define REG_CLASS     0x08 /* class in bits 31..8, revision below */
+#define REG_HEADER    0x0e
+#define REG_BAR(i)    (0x10 + 4 * (i))
+#define REG_ROM       0x30
+#define REG_CAP_FIRST 0x34
+#define REG_PIN       0x3d
 
 #define COMMAND_MEMORY   BIT(1)
 #define COMMAND_MASTER   BIT(2)
@@ -29,24 +29,25 @@
 #define BAR_COUNT        6
 
 /* virtio v1.2 section 4.1.4: capabilities that name parts of BARs, one of them a window to the others. */
-#define VIRTIO_VENDOR      0x1af4
-#define VIRTIO_MODERN      0x1040 /* lower device numbers also have the legacy interface, which knows no IOMMU */
-#define CAP_VENDOR         0x09
-#define CAP_MAX            48
-#define VIRTIO_CAP_TYPE    3
-#define VIRTIO_CAP_BAR     4
-#define VIRTIO_CAP_OFFSET  8
-#define VIRTIO_CAP_LENGTH  12
-#define VIRTIO_CAP_DATA    16
-#define VIRTIO_COMMON      1
-#define VIRTIO_PCI_CFG     5
-#define COMMON_FEATURE_SELECT 0
-#define COMMON_FEATURE        4
+#define VIRTIO_VENDOR 0x1af4
+#define VIRTIO_MODERN \
+    0x1040 /* lower device numbers also have the legacy interface, which knows no IOMMU */
+#define CAP_VENDOR                     0x09
+#define CAP_MAX                        48
+#define VIRTIO_CAP_TYPE                3
+#define VIRTIO_CAP_BAR                 4
+#define VIRTIO_CAP_OFFSET              8
+#define VIRTIO_CAP_LENGTH              12
+#define VIRTIO_CAP_DATA                16
+#define VIRTIO_COMMON                  1
+#define VIRTIO_PCI_CFG                 5
+#define COMMON_FEATURE_SELECT          0
+#define COMMON_FEATURE                 4
 #define FEATURE_WORD_1_ACCESS_PLATFORM BIT(1) /* bit 33 */
 
 /* Written at boot only, before a second core runs. */
 static struct {
-    uint64_t ecam; /* of bus 0; 0: no bridge */
+    uint64_t ecam;                    /* of bus 0; 0: no bridge */
     uint64_t window_next, window_end; /* bus addresses not given out yet */
     uint64_t window_shift;            /* CPU address - bus address, mod 2^64 */
     uint32_t count;
@@ -55,7 +56,8 @@ static struct {
 
 static volatile uint8_t *config(uint32_t slot, uint32_t function, uint32_t reg)
 {
-    return (volatile uint8_t *)(uintptr_t)(pci.ecam + ((uint64_t)slot << 15) + (function << 12) + reg);
+    return (volatile uint8_t *)(uintptr_t)(pci.ecam + ((uint64_t)slot << 15) + (function << 12) +
+                                           reg);
 }
 
 static INIT_CODE uint32_t cap_find(uint32_t slot, uint32_t virtio_type)
@@ -77,12 +79,14 @@ static INIT_CODE bool virtio_bypasses(uint32_t slot, uint16_t device)
     uint32_t common = cap_find(slot, VIRTIO_COMMON), window = cap_find(slot, VIRTIO_PCI_CFG);
     if (device < VIRTIO_MODERN || common == 0 || window == 0) return true;
     uint32_t offset = mmio_read32(config(slot, 0, common + VIRTIO_CAP_OFFSET));
-    mmio_write8(config(slot, 0, window + VIRTIO_CAP_BAR), mmio_read8(config(slot, 0, common + VIRTIO_CAP_BAR)));
+    mmio_write8(config(slot, 0, window + VIRTIO_CAP_BAR),
+                mmio_read8(config(slot, 0, common + VIRTIO_CAP_BAR)));
     mmio_write32(config(slot, 0, window + VIRTIO_CAP_LENGTH), 4);
     mmio_write32(config(slot, 0, window + VIRTIO_CAP_OFFSET), offset + COMMON_FEATURE_SELECT);
     mmio_write32(config(slot, 0, window + VIRTIO_CAP_DATA), 1);
     mmio_write32(config(slot, 0, window + VIRTIO_CAP_OFFSET), offset + COMMON_FEATURE);
-    return (mmio_read32(config(slot, 0, window + VIRTIO_CAP_DATA)) & FEATURE_WORD_1_ACCESS_PLATFORM) == 0;
+    return (mmio_read32(config(slot, 0, window + VIRTIO_CAP_DATA)) &
+            FEATURE_WORD_1_ACCESS_PLATFORM) == 0;
 }
 
 static INIT_CODE void quiet(uint32_t slot, uint32_t function)
@@ -122,7 +126,8 @@ INIT_CODE err_t pci_start(const struct platform *p)
         for (uint32_t function = 1; function < 8; function++) {
             if (mmio_read16(config(slot, function, REG_VENDOR)) == 0xffff) continue;
             quiet(slot, function);
-            log_line("pci: slot %u function %u: kept off, only function 0 can be given to a domain", slot, function);
+            log_line("pci: slot %u function %u: kept off, only function 0 can be given to a domain",
+                     slot, function);
         }
     }
     return OK;
@@ -177,7 +182,8 @@ INIT_CODE err_t pci_assign(uint32_t slot, struct pa_range *bar0)
         if (pci.function[i].slot == slot) f = &pci.function[i];
     }
     if (f == NULL) return ERR_NO_ENTRY;
-    if ((mmio_read8(config(slot, 0, REG_HEADER)) & HEADER_TYPE) != 0) return ERR_NOT_SUPPORTED; /* a bridge */
+    if ((mmio_read8(config(slot, 0, REG_HEADER)) & HEADER_TYPE) != 0)
+        return ERR_NOT_SUPPORTED; /* a bridge */
     quiet(slot, 0);
     mmio_write32(config(slot, 0, REG_ROM), 0);
     bool is_64;

@@ -7,7 +7,7 @@
 #define PCI_FUNCTION_MAX 32
 
 struct pci_function {
-    uint32_t slot;       /* function 0 of device `slot` on bus 0; others are logged and kept off */
+    uint32_t slot; /* function 0 of device `slot` on bus 0; others are logged and kept off */
     uint16_t vendor, device;
     uint32_t class_code; /* 24 bits */
     uint32_t intid;      /* of its INTx pin; 0 none */

@@ -31,40 +31,40 @@ STATIC_ASSERT(offsetof(struct smmu_regs, eventq_irq_cfg0) == 0xb0, "SMMU_EVENTQ_
 #define EVENTQ_PROD_OFFSET 0x100a8 /* in register page 1 */
 #define EVENTQ_CONS_OFFSET 0x100ac
 
-#define IDR0_S2P       BIT(0)
-#define IDR0_TTF_AA64  BIT(3)
-#define IDR0_COHACC    BIT(4)
-#define IDR1_SIDSIZE   BITS(5, 0)
-#define IDR1_PRESET    BITS(30, 29) /* queues, tables at fixed places */
-#define CR0_SMMUEN     BIT(0)
-#define CR0_EVENTQEN   BIT(2)
-#define CR0_CMDQEN     BIT(3)
-#define CR1_CACHED     0xd75 /* tables and queues inner-shareable, write-back */
-#define CR2_RECINVSID  BIT(1)
-#define CR2_PTM        BIT(2)
-#define GBPA_ABORT     BIT(20)
-#define GBPA_UPDATE    BIT(31)
-#define IRQ_GERROR     BIT(0)
-#define IRQ_EVENTQ     BIT(2)
-#define BASE_ALLOCATE  BIT(62)
+#define IDR0_S2P      BIT(0)
+#define IDR0_TTF_AA64 BIT(3)
+#define IDR0_COHACC   BIT(4)
+#define IDR1_SIDSIZE  BITS(5, 0)
+#define IDR1_PRESET   BITS(30, 29) /* queues, tables at fixed places */
+#define CR0_SMMUEN    BIT(0)
+#define CR0_EVENTQEN  BIT(2)
+#define CR0_CMDQEN    BIT(3)
+#define CR1_CACHED    0xd75 /* tables and queues inner-shareable, write-back */
+#define CR2_RECINVSID BIT(1)
+#define CR2_PTM       BIT(2)
+#define GBPA_ABORT    BIT(20)
+#define GBPA_UPDATE   BIT(31)
+#define IRQ_GERROR    BIT(0)
+#define IRQ_EVENTQ    BIT(2)
+#define BASE_ALLOCATE BIT(62)
 
-#define STREAM_SHIFT   8 /* bus 0: slot and function */
-#define STREAM_COUNT   256
-#define CMDQ_SHIFT     8 /* 16-byte commands */
-#define EVENTQ_SHIFT   5 /* 32-byte events: as many as one call looks at */
-#define OVERFLOW_FLAG  BIT(31)
-#define POLL_MAX       100
-#define EVENTS_A_CALL  32
+#define STREAM_SHIFT  8 /* bus 0: slot and function */
+#define STREAM_COUNT  256
+#define CMDQ_SHIFT    8 /* 16-byte commands */
+#define EVENTQ_SHIFT  5 /* 32-byte events: as many as one call looks at */
+#define OVERFLOW_FLAG BIT(31)
+#define POLL_MAX      100
+#define EVENTS_A_CALL 32
 
-#define STE_ABORT        BIT(0) /* V, Config = 0 */
-#define STE_STAGE2       (BIT(0) | 6 << 1)
-#define STE1_SHCFG       FIELD(BITS(45, 44), 1) /* the incoming attribute */
-#define STE2_VMID        BITS(15, 0)
+#define STE_ABORT  BIT(0) /* V, Config = 0 */
+#define STE_STAGE2 (BIT(0) | 6 << 1)
+#define STE1_SHCFG FIELD(BITS(45, 44), 1) /* the incoming attribute */
+#define STE2_VMID  BITS(15, 0)
 /* 39-bit input, walk from level 1, write-back, inner-shareable, 4 KiB, 40-bit output: the same as VTCR_EL2. Faults recorded. */
-#define STE2_WALK                                                                                                   \
-    (FIELD(BITS(37, 32), 25) | FIELD(BITS(39, 38), 1) | FIELD(BITS(41, 40), 1) | FIELD(BITS(43, 42), 1) |           \
-     FIELD(BITS(45, 44), 3) | FIELD(BITS(50, 48), 2) | BIT(51) | BIT(58))
-#define VMID_CLOSED      0xff /* of no domain: nothing is ever cached for it */
+#define STE2_WALK                                                                \
+    (FIELD(BITS(37, 32), 25) | FIELD(BITS(39, 38), 1) | FIELD(BITS(41, 40), 1) | \
+     FIELD(BITS(43, 42), 1) | FIELD(BITS(45, 44), 3) | FIELD(BITS(50, 48), 2) | BIT(51) | BIT(58))
+#define VMID_CLOSED 0xff /* of no domain: nothing is ever cached for it */
 
 #define CMD_CFGI_STE       0x03
 #define CMD_CFGI_ALL       0x04
@@ -72,7 +72,7 @@ STATIC_ASSERT(offsetof(struct smmu_regs, eventq_irq_cfg0) == 0xb0, "SMMU_EVENTQ_
 #define CMD_TLBI_NSNH_ALL  0x30
 #define CMD_SYNC           0x46
 
-#define EVENT_TYPE       BITS(7, 0)
+#define EVENT_TYPE            BITS(7, 0)
 #define EVENT_FIRST_VIOLATION 0x10 /* F_TRANSLATION, F_ADDR_SIZE, F_ACCESS, F_PERMISSION */
 #define EVENT_LAST_VIOLATION  0x13
 
@@ -82,11 +82,11 @@ struct ste {
 
 /* One core runs EL2 code at a time on these (main's lock order: none is held). */
 static struct {
-    volatile struct smmu_regs *regs; /* NULL: no SMMU, or it did not start */
-    struct ste *stream;              /* owned, STREAM_COUNT of them */
+    volatile struct smmu_regs *regs;  /* NULL: no SMMU, or it did not start */
+    struct ste *stream;               /* owned, STREAM_COUNT of them */
     volatile uint64_t *cmdq, *eventq; /* owned */
-    pa_t empty_root;                 /* a level-1 table that maps nothing */
-    uint32_t cmd_prod;               /* with the wrap bit */
+    pa_t empty_root;                  /* a level-1 table that maps nothing */
+    uint32_t cmd_prod;                /* with the wrap bit */
     uint32_t event_cons;
     uint32_t gerror_intid;
     uint64_t event_count, unowned_count;
@@ -187,7 +187,8 @@ static INIT_CODE err_t take_memory(void)
     smmu.cmdq = pool_take(1, true);
     smmu.eventq = pool_take(1, true);
     void *root = pool_take(1, true);
-    if (smmu.stream == NULL || smmu.cmdq == NULL || smmu.eventq == NULL || root == NULL) return ERR_NO_MEMORY;
+    if (smmu.stream == NULL || smmu.cmdq == NULL || smmu.eventq == NULL || root == NULL)
+        return ERR_NO_MEMORY;
     smmu.empty_root.raw = (uintptr_t)root;
     for (uint32_t i = 0; i < STREAM_COUNT; i++) smmu.stream[i].dw[0] = STE_ABORT;
     return OK;
@@ -229,7 +230,8 @@ INIT_CODE err_t smmu_start(const struct platform *p)
     uint64_t needed = IDR0_S2P | IDR0_TTF_AA64 | IDR0_COHACC;
     uint32_t idr1 = mmio_read32(&regs->idr1);
     if ((mmio_read32(&regs->idr0) & needed) != needed) return ERR_NOT_SUPPORTED;
-    if ((idr1 & IDR1_PRESET) != 0 || FIELD_OF(IDR1_SIDSIZE, idr1) < STREAM_SHIFT) return ERR_NOT_SUPPORTED;
+    if ((idr1 & IDR1_PRESET) != 0 || FIELD_OF(IDR1_SIDSIZE, idr1) < STREAM_SHIFT)
+        return ERR_NOT_SUPPORTED;
     err_t err = take_memory();
     if (err != OK) return err;
     smmu.cmd_prod = 0;
@@ -294,7 +296,8 @@ void smmu_on_irq(uint32_t intid)
         uint32_t error = mmio_read32(&smmu.regs->gerror);
         uint32_t active = error ^ mmio_read32(&smmu.regs->gerrorn);
         mmio_write32(&smmu.regs->gerrorn, error);
-        if (active != 0 && is_power_of_2(++smmu.unowned_count)) log_line("smmu: global error 0x%x", active);
+        if (active != 0 && is_power_of_2(++smmu.unowned_count))
+            log_line("smmu: global error 0x%x", active);
     }
     drain_events();
 }

@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const uint8_t *name = (const uint8_t *)file.name, *bytes = file.data;
         CHECK(at > before);
         CHECK(name >= data && name + strlen(file.name) < data + size);
-        CHECK(bytes >= data && bytes <= data + size && file.size_bytes <= (uint64_t)(data + size - bytes));
+        CHECK(bytes >= data && bytes <= data + size &&
+              file.size_bytes <= (uint64_t)(data + size - bytes));
         volatile uint8_t sum = 0;
         for (uint64_t i = 0; i < file.size_bytes; i++) sum = (uint8_t)(sum + bytes[i]);
         before = at;

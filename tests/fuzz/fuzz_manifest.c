@@ -43,7 +43,8 @@ static void check_promises(void)
     for (uint32_t i = 0; i < m.domain_count; i++) {
         const struct manifest_domain *d = &m.domain[i];
         CHECK(strnlen(d->name, sizeof(d->name)) < sizeof(d->name) && d->name[0] != '\0');
-        CHECK(d->device_count <= BOOT_DEVICE_MAX && d->core < facts.core_count && d->budget_us <= d->period_us);
+        CHECK(d->device_count <= BOOT_DEVICE_MAX && d->core < facts.core_count &&
+              d->budget_us <= d->period_us);
         CHECK((i == 0) == (d->kind == MANIFEST_MAIN) && d->memory_bytes <= facts.ram_bytes);
         taken += d->memory_bytes;
     }
@@ -51,7 +52,8 @@ static void check_promises(void)
         const struct manifest_link *l = &m.link[i];
         CHECK(l->server < m.domain_count && l->client < m.domain_count && l->server != l->client);
         CHECK(l->queue_count <= LINK_QUEUE_MAX && l->queue_size <= LINK_RING_MAX);
-        CHECK(l->window_bytes > LINK_DATA_OFF(l->queue_count) && l->window_bytes <= DOMAIN_WINDOW_STEP);
+        CHECK(l->window_bytes > LINK_DATA_OFF(l->queue_count) &&
+              l->window_bytes <= DOMAIN_WINDOW_STEP);
         CHECK(l->lba_first + l->lba_count >= l->lba_first);
         taken += l->window_bytes;
     }
@@ -74,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (manifest_check(&m, &facts, &refused, &problem)) {
             check_promises();
         } else {
-            CHECK(problem.verdict != MANIFEST_OK && manifest_verdict_text(problem.verdict)[0] != '\0');
+            CHECK(problem.verdict != MANIFEST_OK &&
+                  manifest_verdict_text(problem.verdict)[0] != '\0');
         }
     } else {
         CHECK(problem.verdict != MANIFEST_OK);

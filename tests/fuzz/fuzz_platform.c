@@ -25,17 +25,21 @@ static bool is_sane(struct pa_range r)
 
 static void check_promises(void)
 {
-    CHECK(p.ram_count >= 1 && p.ram_count <= PLATFORM_RAM_MAX && p.reserved_count <= PLATFORM_RESERVED_MAX);
+    CHECK(p.ram_count >= 1 && p.ram_count <= PLATFORM_RAM_MAX &&
+          p.reserved_count <= PLATFORM_RESERVED_MAX);
     CHECK(p.core_count >= 1 && p.core_count <= 8);
     for (uint32_t i = 0; i < p.ram_count; i++) {
-        CHECK(is_sane(p.ram[i]) && p.ram[i].start.raw % PAGE_SIZE == 0 && p.ram[i].size_bytes % PAGE_SIZE == 0);
+        CHECK(is_sane(p.ram[i]) && p.ram[i].start.raw % PAGE_SIZE == 0 &&
+              p.ram[i].size_bytes % PAGE_SIZE == 0);
         for (uint32_t k = 0; k < i; k++) {
-            CHECK(!ranges_overlap(p.ram[i].start.raw, p.ram[i].size_bytes, p.ram[k].start.raw, p.ram[k].size_bytes));
+            CHECK(!ranges_overlap(p.ram[i].start.raw, p.ram[i].size_bytes, p.ram[k].start.raw,
+                                  p.ram[k].size_bytes));
         }
     }
     CHECK(is_sane(p.gicd) && is_sane(p.gicr) && is_sane(p.uart));
     CHECK(p.initrd.size_bytes == 0 || is_sane(p.initrd));
-    CHECK(p.smmu.size_bytes == 0 || (is_sane(p.smmu) && p.smmu_event_intid < 1020 && p.smmu_gerror_intid < 1020));
+    CHECK(p.smmu.size_bytes == 0 ||
+          (is_sane(p.smmu) && p.smmu_event_intid < 1020 && p.smmu_gerror_intid < 1020));
     if (p.pci.present) {
         CHECK(is_sane(p.pci.ecam) && is_sane(p.pci.mmio32) && p.pci.ecam.size_bytes >= MIB(1));
         CHECK(p.pci.mmio32_bus + p.pci.mmio32.size_bytes <= GIB(4));
@@ -55,9 +59,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_promises();
         if (platform_device(aligned, "/pl011@9000000", &device) == OK) {
             CHECK(is_sane(device.mmio) && device.intid < 1020);
-            CHECK(strnlen(device.compatible, sizeof(device.compatible)) < sizeof(device.compatible));
+            CHECK(strnlen(device.compatible, sizeof(device.compatible)) <
+                  sizeof(device.compatible));
         }
-        CHECK(facts_from_tree(aligned, &p, 0, &facts) != OK || facts.device_count <= MANIFEST_FACT_DEVICES);
+        CHECK(facts_from_tree(aligned, &p, 0, &facts) != OK ||
+              facts.device_count <= MANIFEST_FACT_DEVICES);
         uint64_t left = platform_wipe_seeds(aligned);
         CHECK(left <= size);
         if (left != 0) CHECK(fdt_check_full(aligned, left) == 0);

@@ -21,15 +21,17 @@ static bool collect(const char *machine)
     const char *what;
     snprintf(path, sizeof(path), "/tmp/zeros-facts-%d.dtb", getpid());
     snprintf(command, sizeof(command),
-             "qemu-system-aarch64 -M %s,dumpdtb=%s -cpu cortex-a55 -smp 3 -m 1G -nic none -display none >/dev/null 2>&1", machine,
-             path);
+             "qemu-system-aarch64 -M %s,dumpdtb=%s -cpu cortex-a55 -smp 3 -m 1G -nic none -display "
+             "none >/dev/null 2>&1",
+             machine, path);
     if (system(command) != 0) return false;
     FILE *f = fopen(path, "rb");
     if (f == NULL) return false;
     size_t bytes = fread(tree, 1, sizeof(tree), f);
     fclose(f);
     unlink(path);
-    return platform_read(tree, bytes, &platform, &what) == OK && facts_from_tree(tree, &platform, MIB(64), &facts) == OK;
+    return platform_read(tree, bytes, &platform, &what) == OK &&
+           facts_from_tree(tree, &platform, MIB(64), &facts) == OK;
 }
 
 static const struct manifest_fact *find(const char *path)
@@ -59,11 +61,16 @@ TEST(facts, know_masters_and_what_is_reserved)
         bool is_master, is_reserved;
         uint32_t intid;
     } row[] = {
-        { "/pl011@9000000", false, false, 33 }, { "/pl031@9010000", false, false, 34 },
-        { "/pl061@9030000", false, false, 39 }, { "/fw-cfg@9020000", true, false, 0 },
-        { "/virtio_mmio@a000200", true, false, 49 }, { "/intc@8000000", true, true, 25 },
-        { "/intc@8000000/its@8080000", true, true, 0 }, { "/smmuv3@9050000", true, true, 106 },
-        { "/pcie@10000000", true, true, 0 },    { "/flash@0", true, true, 0 },
+        { "/pl011@9000000", false, false, 33 },
+        { "/pl031@9010000", false, false, 34 },
+        { "/pl061@9030000", false, false, 39 },
+        { "/fw-cfg@9020000", true, false, 0 },
+        { "/virtio_mmio@a000200", true, false, 49 },
+        { "/intc@8000000", true, true, 25 },
+        { "/intc@8000000/its@8080000", true, true, 0 },
+        { "/smmuv3@9050000", true, true, 106 },
+        { "/pcie@10000000", true, true, 0 },
+        { "/flash@0", true, true, 0 },
         { "/memory@40000000", true, true, 0 },
     };
     REQUIRE_TRUE(collect(VIRT));
@@ -83,7 +90,8 @@ TEST(facts, disabled_nodes_are_not_there)
 {
     REQUIRE_TRUE(collect(VIRT));
     EXPECT_EQ(0, fdt_open_into(tree, tree, sizeof(tree)));
-    EXPECT_EQ(0, fdt_setprop_string(tree, fdt_path_offset(tree, "/pl031@9010000"), "status", "disabled"));
+    EXPECT_EQ(0, fdt_setprop_string(tree, fdt_path_offset(tree, "/pl031@9010000"), "status",
+                                    "disabled"));
     EXPECT_EQ(OK, facts_from_tree(tree, &platform, 0, &facts));
     EXPECT_TRUE(find("/pl031@9010000") == NULL);
 }

@@ -14,7 +14,8 @@ static struct manifest_facts facts;
 static struct manifest_problem problem;
 static uint32_t refused;
 
-static void add_node(const char *path, uint64_t start, uint64_t bytes, uint32_t intid, bool is_master, bool is_reserved)
+static void add_node(const char *path, uint64_t start, uint64_t bytes, uint32_t intid,
+                     bool is_master, bool is_reserved)
 {
     struct manifest_fact *f = &facts.device[facts.device_count++];
     strcpy(f->path, path);
@@ -45,7 +46,8 @@ static void give_node(struct manifest_domain *d, const char *name, const char *p
     strcpy(dev->path, path);
 }
 
-static void give_pci(struct manifest_domain *d, const char *name, uint32_t slot, uint32_t class_code)
+static void give_pci(struct manifest_domain *d, const char *name, uint32_t slot,
+                     uint32_t class_code)
 {
     struct manifest_device *dev = &d->device[d->device_count++];
     strcpy(dev->name, name);
@@ -127,12 +129,12 @@ static bool check(void)
     return manifest_check(&m, &facts, &refused, &problem);
 }
 
-#define EXPECT_REFUSED(verdict_, who_, what_)       \
-    do {                                            \
-        EXPECT_FALSE(check());                      \
-        EXPECT_EQ(verdict_, problem.verdict);       \
-        EXPECT_STR(who_, problem.who);              \
-        EXPECT_STR(what_, problem.what);            \
+#define EXPECT_REFUSED(verdict_, who_, what_) \
+    do {                                      \
+        EXPECT_FALSE(check());                \
+        EXPECT_EQ(verdict_, problem.verdict); \
+        EXPECT_STR(who_, problem.who);        \
+        EXPECT_STR(what_, problem.what);      \
     } while (0)
 
 TEST(manifest, a_good_one_is_accepted)
@@ -507,8 +509,9 @@ TEST(manifest, queues_are_of_a_size_the_transport_has)
         uint32_t count, size;
         const char *what;
     } bad[] = {
-        { 0, 64, "queues = 0" },         { LINK_QUEUE_MAX + 1, 64, "queues = 5" }, { 1, 0, "queue-size = 0" },
-        { 1, 1, "queue-size = 1" },      { 1, 48, "queue-size = 48" },             { 1, 2 * LINK_RING_MAX, "queue-size = 256" },
+        { 0, 64, "queues = 0" },      { LINK_QUEUE_MAX + 1, 64, "queues = 5" },
+        { 1, 0, "queue-size = 0" },   { 1, 1, "queue-size = 1" },
+        { 1, 48, "queue-size = 48" }, { 1, 2 * LINK_RING_MAX, "queue-size = 256" },
     };
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         test_row((int64_t)i);

@@ -24,7 +24,8 @@ static bool fresh_tree(void)
         char path[64], command[512];
         snprintf(path, sizeof(path), "/tmp/zeros-manifest-%d.dtb", getpid());
         snprintf(command, sizeof(command),
-                 "cpp -P -nostdinc -undef -x assembler-with-cpp -DDISKS=2 -DCANARY='0x0 0x20000000' boards/qemu-virt/system.dts"
+                 "cpp -P -nostdinc -undef -x assembler-with-cpp -DDISKS=2 -DCANARY='0x0 "
+                 "0x20000000' boards/qemu-virt/system.dts"
                  " | dtc -q -I dts -O dtb -o %s - 2>/dev/null",
                  path);
         if (system(command) != 0) return false;
@@ -52,12 +53,12 @@ static bool read_tree(void)
 
 #define REQUIRE_TREE() REQUIRE_TRUE(fresh_tree())
 
-#define EXPECT_REFUSED(verdict_, who_, what_)       \
-    do {                                            \
-        EXPECT_FALSE(read_tree());                  \
-        EXPECT_EQ(verdict_, problem.verdict);       \
-        EXPECT_STR(who_, problem.who);              \
-        EXPECT_STR(what_, problem.what);            \
+#define EXPECT_REFUSED(verdict_, who_, what_) \
+    do {                                      \
+        EXPECT_FALSE(read_tree());            \
+        EXPECT_EQ(verdict_, problem.verdict); \
+        EXPECT_STR(who_, problem.who);        \
+        EXPECT_STR(what_, problem.what);      \
     } while (0)
 
 TEST(manifest_read, reads_domains_of_the_shipped_manifest_with_main_first)
@@ -170,9 +171,16 @@ TEST(manifest_read, only_a_manifest_of_this_version_is_read)
 TEST(manifest_read, misspelt_properties_are_refused_not_ignored)
 {
     static const char *const row[][2] = {
-        { "/", "" },          { "/domains", "" },        { "/domains/storage", "storage" }, { "/domains/canary", "canary" },
-        { "/links", "" },     { "/links/disk0", "disk0" }, { "/services/fs", "fs" },        { "/domains/storage/disk", "storage" },
-        { "/services", "" },  { "/domains/main/uart0", "main" },
+        { "/", "" },
+        { "/domains", "" },
+        { "/domains/storage", "storage" },
+        { "/domains/canary", "canary" },
+        { "/links", "" },
+        { "/links/disk0", "disk0" },
+        { "/services/fs", "fs" },
+        { "/domains/storage/disk", "storage" },
+        { "/services", "" },
+        { "/domains/main/uart0", "main" },
     };
     for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
         REQUIRE_TREE();
@@ -298,7 +306,8 @@ TEST(manifest_read, more_than_fits_is_refused)
 TEST(manifest_read, names_that_do_not_fit_are_refused)
 {
     REQUIRE_TREE();
-    EXPECT_EQ(0, fdt_set_name(tree.bytes, node_of("/domains/storage"), "storage-with-a-name-of-32-letters"));
+    EXPECT_EQ(0, fdt_set_name(tree.bytes, node_of("/domains/storage"),
+                              "storage-with-a-name-of-32-letters"));
     EXPECT_FALSE(read_tree());
     EXPECT_EQ(MANIFEST_NAME, problem.verdict);
 }

@@ -26,10 +26,12 @@ static void *fresh_tree(void)
     if (!tree.loaded) {
         char path[64], command[512];
         snprintf(path, sizeof(path), "/tmp/zeros-platform-%d.dtb", getpid());
-        snprintf(command, sizeof(command),
-                 "qemu-system-aarch64 -M virt-10.0,virtualization=on,gic-version=3,iommu=smmuv3,dumpdtb=%s -cpu cortex-a55 "
-                 "-smp 2 -m 1G -nic none -display none >/dev/null 2>&1",
-                 path);
+        snprintf(
+                command, sizeof(command),
+                "qemu-system-aarch64 -M "
+                "virt-10.0,virtualization=on,gic-version=3,iommu=smmuv3,dumpdtb=%s -cpu cortex-a55 "
+                "-smp 2 -m 1G -nic none -display none >/dev/null 2>&1",
+                path);
         if (system(command) != 0) return NULL;
         FILE *f = fopen(path, "rb");
         if (f == NULL) return NULL;
@@ -192,10 +194,12 @@ TEST(platform, runs_without_smmu_and_pci)
 TEST(platform, stdout_path_may_be_an_alias_with_options)
 {
     REQUIRE_TREE();
-    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/chosen"), "stdout-path", "serial0:115200n8"));
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/chosen"), "stdout-path",
+                                    "serial0:115200n8"));
     EXPECT_OK(read_tree());
     EXPECT_EQ(0x9000000, got.uart.start.raw);
-    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/chosen"), "stdout-path", "/pl031@9010000"));
+    EXPECT_EQ(0,
+              fdt_setprop_string(tree.bytes, node_of("/chosen"), "stdout-path", "/pl031@9010000"));
     EXPECT_EQ(ERR_NO_ENTRY, read_tree());
 }
 
@@ -215,13 +219,29 @@ TEST(platform, refuses_properties_that_contradict_themselves)
         { "/memory@40000000", "reg", { 0x80, 0, 0, 0x2000 }, 16, "memory" },
         { "/chosen", "linux,initrd-start", { 0x50000000 }, 4, "linux,initrd-start" },
         { "/chosen", "linux,initrd-end", { 0x10000000 }, 4, "/chosen" },
-        { "/intc@8000000", "reg", { 0, 0x8000000, 0, 0x10000 }, 16, "interrupt controller (arm,gic-v3)" },
+        { "/intc@8000000",
+          "reg",
+          { 0, 0x8000000, 0, 0x10000 },
+          16,
+          "interrupt controller (arm,gic-v3)" },
         { "/smmuv3@9050000", "reg", { 0, 0x9050000, 0, 0x1000 }, 16, "SMMU (arm,smmu-v3)" },
         { "/smmuv3@9050000", "interrupts", { 0, 0x4a, 4 }, 12, "SMMU (arm,smmu-v3)" },
         { "/smmuv3@9050000", "interrupts", { 0, 0x3dc, 1 }, 12, "SMMU (arm,smmu-v3)" },
-        { "/pcie@10000000", "reg", { 0x40, 0x10000000, 0, 0x1000 }, 16, "PCI host bridge (pci-host-ecam-generic)" },
-        { "/pcie@10000000", "ranges", { 0x2000000, 0, 0 }, 12, "PCI host bridge (pci-host-ecam-generic)" },
-        { "/pcie@10000000", "interrupt-map-mask", { 0x1800 }, 4, "PCI host bridge (pci-host-ecam-generic)" },
+        { "/pcie@10000000",
+          "reg",
+          { 0x40, 0x10000000, 0, 0x1000 },
+          16,
+          "PCI host bridge (pci-host-ecam-generic)" },
+        { "/pcie@10000000",
+          "ranges",
+          { 0x2000000, 0, 0 },
+          12,
+          "PCI host bridge (pci-host-ecam-generic)" },
+        { "/pcie@10000000",
+          "interrupt-map-mask",
+          { 0x1800 },
+          4,
+          "PCI host bridge (pci-host-ecam-generic)" },
         { "/pcie@10000000", "bus-range", { 1, 2 }, 8, "PCI host bridge (pci-host-ecam-generic)" },
         { "/cpus/cpu@0", "reg", { 0 }, 0, "cpus" },
         { "/chosen", "bootargs", { 0x61616161 }, 4, "/chosen" },
@@ -234,7 +254,8 @@ TEST(platform, refuses_properties_that_contradict_themselves)
         EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, chosen, "linux,initrd-end", 0x44001000));
         fdt32_t cells[4];
         for (int k = 0; k < 4; k++) cells[k] = cpu_to_fdt32(row[i].cell[k]);
-        EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of(row[i].path), row[i].name, cells, row[i].bytes));
+        EXPECT_EQ(0,
+                  fdt_setprop(tree.bytes, node_of(row[i].path), row[i].name, cells, row[i].bytes));
         if (strcmp(row[i].name, "linux,initrd-start") == 0) {
             EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, chosen, "linux,initrd-start", 0x7ffff000));
             EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, chosen, "linux,initrd-end", 0x80001000));

@@ -17,8 +17,9 @@ static struct {
 static void add(const char *name, const char *text)
 {
     size_t text_bytes = strlen(text);
-    pack.used += (size_t)sprintf(pack.bytes + pack.used, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08zx%08x", 1,
-                                 0100644, 0, 0, 1, 0, (unsigned)text_bytes, 0, 0, 0, 0, strlen(name) + 1, 0);
+    pack.used += (size_t)sprintf(
+            pack.bytes + pack.used, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08zx%08x",
+            1, 0100644, 0, 0, 1, 0, (unsigned)text_bytes, 0, 0, 0, 0, strlen(name) + 1, 0);
     memcpy(pack.bytes + pack.used, name, strlen(name) + 1);
     pack.used += strlen(name) + 1;
     while (pack.used % 4) pack.bytes[pack.used++] = 0;
@@ -110,15 +111,14 @@ TEST(cpio, bad_fields_are_corrupt)
         size_t at;
         const char *bytes;
     } row[] = {
-        { 0, "070702" },        /* another format */
-        { 54, "ffffffff" },     /* file size past the end */
-        { 54, "0000g000" },     /* not hexadecimal */
-        { 54, "        " },
-        { 94, "00000000" },     /* a name without its NUL */
-        { 94, "00000008" },     /* NUL not where the size says: too early */
-        { 94, "0000000a" },     /* too late */
-        { 94, "fffffffe" },     /* name past the end */
-        { 14, "-0008180" },     /* mode */
+        { 0, "070702" },                        /* another format */
+        { 54, "ffffffff" },                     /* file size past the end */
+        { 54, "0000g000" },                     /* not hexadecimal */
+        { 54, "        " }, { 94, "00000000" }, /* a name without its NUL */
+        { 94, "00000008" },                     /* NUL not where the size says: too early */
+        { 94, "0000000a" },                     /* too late */
+        { 94, "fffffffe" },                     /* name past the end */
+        { 14, "-0008180" },                     /* mode */
     };
     for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
         char text[32];

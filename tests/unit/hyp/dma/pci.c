@@ -62,7 +62,8 @@ static uint32_t read_any(const volatile void *reg, uint32_t bytes)
     uint32_t offset;
     struct model_function *f = at(reg, &offset);
     if (get(f, 0, 2) == 0) return UINT32_MAX >> (32 - 8 * bytes);
-    if (offset == 0x50 + 16 && get(f, 0x50, 1) == 9 && get(f, 0x54, 1) == 4 && get(f, 0x50 + 8, 4) == 0x104) {
+    if (offset == 0x50 + 16 && get(f, 0x50, 1) == 9 && get(f, 0x54, 1) == 4 &&
+        get(f, 0x50 + 8, 4) == 0x104) {
         return f->feature_select == 1 ? f->feature_word_1 : 0;
     }
     return get(f, offset, bytes);
@@ -79,7 +80,8 @@ static void write_any(volatile void *reg, uint32_t value, uint32_t bytes)
         put(f, offset, 4, (value & f->bar_mask[i]) | f->bar_type[i]);
         return;
     }
-    if (offset == 0x50 + 16 && get(f, 0x54, 1) == 4 && get(f, 0x50 + 8, 4) == 0x100 && get(f, 0x50 + 12, 4) == 4) {
+    if (offset == 0x50 + 16 && get(f, 0x54, 1) == 4 && get(f, 0x50 + 8, 4) == 0x100 &&
+        get(f, 0x50 + 12, 4) == 4) {
         f->feature_select = value;
         return;
     }
@@ -113,7 +115,8 @@ void mmio_write32(volatile void *reg, uint32_t value)
 
 static struct platform platform;
 
-static struct model_function *plug(uint32_t slot, uint32_t function, uint16_t vendor, uint16_t device, uint32_t class_code)
+static struct model_function *plug(uint32_t slot, uint32_t function, uint16_t vendor,
+                                   uint16_t device, uint32_t class_code)
 {
     struct model_function *f = &model.function[slot][function];
     put(f, 0, 2, vendor);
@@ -134,7 +137,8 @@ static struct model_function *start(void)
     platform.pci.mmio32 = (struct pa_range){ { 0x30000000 }, MIB(1) };
     platform.pci.mmio32_bus = 0x10000000;
     for (uint32_t slot = 0; slot < 32; slot++) {
-        for (uint32_t pin = 0; pin < 4; pin++) platform.pci.intx_intid[slot][pin] = 35 + ((slot + pin) & 3);
+        for (uint32_t pin = 0; pin < 4; pin++)
+            platform.pci.intx_intid[slot][pin] = 35 + ((slot + pin) & 3);
     }
     struct model_function *f = plug(1, 0, 0x1b36, 7, 0x080501);
     f->bar_mask[0] = 0xffffff00;
@@ -215,10 +219,10 @@ TEST(pci, virtio_without_access_platform_bypasses)
     start();
     plug_virtio(2, 0x1042, 0x103);
     plug_virtio(3, 0x1042, 0x101);
-    plug_virtio(4, 0x1001, 0x103);                      /* transitional */
-    put(plug_virtio(5, 0x1042, 0x103), 6, 2, 0);        /* no capabilities */
-    put(plug_virtio(6, 0x1042, 0x103), 0x53, 1, 4);     /* no window */
-    put(plug_virtio(7, 0x1042, 0x103), 0x43, 1, 2);     /* no common structure */
+    plug_virtio(4, 0x1001, 0x103);                  /* transitional */
+    put(plug_virtio(5, 0x1042, 0x103), 6, 2, 0);    /* no capabilities */
+    put(plug_virtio(6, 0x1042, 0x103), 0x53, 1, 4); /* no window */
+    put(plug_virtio(7, 0x1042, 0x103), 0x43, 1, 2); /* no common structure */
     struct model_function *circle = plug_virtio(8, 0x1042, 0x103);
     put(circle, 0x51, 1, 0x40); /* a list without an end, searched for what it has not */
     put(circle, 0x53, 1, 4);
@@ -275,14 +279,14 @@ TEST(pci, assign_refuses_what_cannot_be_placed)
         bool stuck;
         err_t want;
     } row[] = {
-        { 0xffe00000, 0, 0, 0, false, ERR_NO_MEMORY },      /* 2 MiB, the window has one */
+        { 0xffe00000, 0, 0, 0, false, ERR_NO_MEMORY }, /* 2 MiB, the window has one */
         { 0xfff00000, 0, 0, 0, false, OK },
-        { 0, 4, 0xfffffffe, 0, false, ERR_NO_MEMORY },      /* 8 GiB */
-        { 0xfff0f000, 0, 0, 0, false, ERR_NOT_SUPPORTED },  /* a mask with a hole */
-        { 0, 0, 0, 0, false, ERR_NOT_SUPPORTED },           /* no BAR 0 */
-        { 0xfffffffc, 1, 0, 0, false, ERR_NOT_SUPPORTED },  /* an I/O BAR 0 */
-        { 0xffffff00, 0, 0, 1, false, ERR_NOT_SUPPORTED },  /* a bridge */
-        { 0xffffff00, 0, 0, 0, true, ERR_IO },              /* forgets its address */
+        { 0, 4, 0xfffffffe, 0, false, ERR_NO_MEMORY },     /* 8 GiB */
+        { 0xfff0f000, 0, 0, 0, false, ERR_NOT_SUPPORTED }, /* a mask with a hole */
+        { 0, 0, 0, 0, false, ERR_NOT_SUPPORTED },          /* no BAR 0 */
+        { 0xfffffffc, 1, 0, 0, false, ERR_NOT_SUPPORTED }, /* an I/O BAR 0 */
+        { 0xffffff00, 0, 0, 1, false, ERR_NOT_SUPPORTED }, /* a bridge */
+        { 0xffffff00, 0, 0, 0, true, ERR_IO },             /* forgets its address */
     };
     for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
         test_row((int64_t)i);

@@ -13,17 +13,32 @@
 #include "lib/mmio.h"
 #include "lib/test.h"
 
-#define BASE   0x9050000UL
-#define IDR0   0x0d44101bU /* as QEMU's */
-#define IDR1   0x02730010U
+#define BASE 0x9050000UL
+#define IDR0 0x0d44101bU /* as QEMU's */
+#define IDR1 0x02730010U
 
-enum { GBPA = 0x44, CR0 = 0x20, CR0ACK = 0x24, IRQ_CTRL = 0x50, IRQ_CTRLACK = 0x54, GERROR = 0x60, GERRORN = 0x64 };
-enum { STRTAB_BASE = 0x80, STRTAB_CFG = 0x88, CMDQ_BASE = 0x90, CMDQ_PROD = 0x98, CMDQ_CONS = 0x9c, EVENTQ_BASE = 0xa0 };
+enum {
+    GBPA = 0x44,
+    CR0 = 0x20,
+    CR0ACK = 0x24,
+    IRQ_CTRL = 0x50,
+    IRQ_CTRLACK = 0x54,
+    GERROR = 0x60,
+    GERRORN = 0x64
+};
+enum {
+    STRTAB_BASE = 0x80,
+    STRTAB_CFG = 0x88,
+    CMDQ_BASE = 0x90,
+    CMDQ_PROD = 0x98,
+    CMDQ_CONS = 0x9c,
+    EVENTQ_BASE = 0xa0
+};
 enum { EVENTQ_PROD = 0x100a8, EVENTQ_CONS = 0x100ac };
 
 static struct {
     uint32_t reg[0x20000 / 4];
-    uint32_t reads;          /* since the last write: how long a poll is */
+    uint32_t reads; /* since the last write: how long a poll is */
     uint32_t longest_poll;
     bool gbpa_stuck, cr0_stuck, irq_stuck, cmdq_stuck;
     uint32_t taken;          /* commands the model takes before it gets stuck */
@@ -31,7 +46,7 @@ static struct {
     uint64_t ste0[64];       /* dw0 of stream 8's entry when each was taken */
     uint32_t command_count;
     uint32_t pool_left;
-    struct domain owner;     /* of stream 8 */
+    struct domain owner; /* of stream 8 */
     uint32_t kills;
     uint64_t kill_detail, kill_info;
     enum death_cause kill_cause;
@@ -217,8 +232,8 @@ TEST(smmu, start_makes_every_stream_abort_and_turns_translation_on_last)
 TEST(smmu, one_that_cannot_do_stage_2_coherently_is_refused)
 {
     static const uint32_t bad[][2] = {
-        { IDR0 & ~1U, IDR1 }, { IDR0 & ~8U, IDR1 }, { IDR0 & ~16U, IDR1 }, { IDR0, IDR1 | 1U << 30 },
-        { IDR0, IDR1 | 1U << 29 }, { IDR0, (IDR1 & ~63U) | 7 },
+        { IDR0 & ~1U, IDR1 },      { IDR0 & ~8U, IDR1 },      { IDR0 & ~16U, IDR1 },
+        { IDR0, IDR1 | 1U << 30 }, { IDR0, IDR1 | 1U << 29 }, { IDR0, (IDR1 & ~63U) | 7 },
     };
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         test_row((int64_t)i);
@@ -241,7 +256,9 @@ TEST(smmu, open_writes_a_stage_2_entry_by_way_of_abort)
     EXPECT_EQ(0x1 | 6 << 1, ste(8)[0]);
     EXPECT_EQ(BIT(44), ste(8)[1]);
     /* VMID 3; T0SZ 25, SL0 1, IR 1, OR 1, SH 3, TG 0, PS 2; AA64, R. */
-    EXPECT_EQ(3 | (uint64_t)(25 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16) << 32 | BIT(51) | BIT(58), ste(8)[2]);
+    EXPECT_EQ(3 | (uint64_t)(25 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16) << 32 | BIT(51) |
+                      BIT(58),
+              ste(8)[2]);
     EXPECT_EQ(0x50001000, ste(8)[3]);
     REQUIRE_EQ(4, model.command_count);
     for (int i = 0; i < 4; i += 2) {
@@ -319,7 +336,8 @@ static void post_event(uint32_t type, uint32_t stream_id, uint64_t address)
 {
     uint32_t *prod = &model.reg[EVENTQ_PROD / 4];
     if (((*prod ^ model.reg[EVENTQ_CONS / 4]) & 63) == 32) {
-        *prod = (*prod & 63) | (~model.reg[EVENTQ_CONS / 4] & (uint32_t)BIT(31)); /* unlike what was acknowledged */
+        *prod = (*prod & 63) | (~model.reg[EVENTQ_CONS / 4] &
+                                (uint32_t)BIT(31)); /* unlike what was acknowledged */
         return;
     }
     uint64_t *event = (uint64_t *)(uintptr_t)base_of(EVENTQ_BASE) + 4 * (*prod & 31);
