@@ -72,6 +72,17 @@ static void fill_bootinfo(const struct boot *b, const struct domain *d, struct b
     fill_links(d, out);
 }
 
+/* The manifest on pages of its own: the kernel hands it on as memory. */
+static void copy_manifest(struct boot *b)
+{
+    struct pa_range to = boot_memory_take(ALIGN_UP(b->manifest_bytes, PAGE_SIZE), PAGE_SIZE, true);
+    if (!to.size_bytes) boot_refuse("hyp: no memory for the manifest: give the machine more RAM");
+    void *copy = (void *)(uintptr_t)to.start.raw;
+    memset(copy, 0, to.size_bytes);
+    memcpy(copy, b->manifest_dtb, b->manifest_bytes);
+    b->manifest_dtb = copy;
+}
+
 /* The pages that hold [start, end) leave the cache: main starts with its MMU off. */
 static void clean(uint64_t start, uint64_t bytes)
 {
@@ -97,6 +108,7 @@ void boot_main_domain(struct boot *b)
     uint8_t *to = (uint8_t *)(uintptr_t)d->ram.start.raw;
     memcpy(to, image, bytes);
     memset(to + bytes, 0, d->ram.size_bytes - bytes);
+    copy_manifest(b);
     struct bootinfo *bi = (struct bootinfo *)(uintptr_t)info.start.raw;
     fill_bootinfo(b, d, bi);
     for (uint32_t i = 0; i < bi->range_count; i++) {
