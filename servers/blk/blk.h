@@ -63,6 +63,7 @@ struct blk_keep {
     } entry[BLK_KEEP_MAX];
     uint16_t hash[BLK_KEEP_HASH];   /* index + 1; 0: free */
     uint16_t sorted[BLK_KEEP_MAX];  /* by block, during a recovery */
+    uint32_t sorted_count;          /* entries made later are not of this recovery */
     uint32_t cursor, cursor_sector; /* next to replay: sorted[cursor] */
     uint8_t data[BLK_KEEP_MAX][BLK_BLOCK_BYTES];
 };

@@ -40,6 +40,7 @@ static uint32_t keep_make(struct blk_keep *k, uint64_t block)
 void blk_keep_clear(struct blk_keep *k)
 {
     k->count = 0;
+    k->sorted_count = 0;
     k->cursor = 0;
     k->cursor_sector = 0;
     memset(k->hash, 0, sizeof(k->hash));
@@ -86,6 +87,7 @@ void blk_keep_drop(struct blk_keep *k, uint64_t lba, uint32_t sector_count)
 
 void blk_keep_rewind(struct blk_keep *k)
 {
+    k->sorted_count = k->count;
     for (uint32_t i = 0; i < k->count; i++) {
         k->sorted[i] = (uint16_t)i;
         k->entry[i].replay = k->entry[i].valid;
@@ -115,7 +117,7 @@ void blk_keep_skip(struct blk_keep *k, uint64_t lba, uint32_t sector_count)
 bool blk_keep_next(struct blk_keep *k, uint32_t sectors_max, struct blk_keep_run *run)
 {
     uint32_t at = k->cursor, s = k->cursor_sector;
-    while (at < k->count && !(k->entry[k->sorted[at]].replay >> s & 1)) {
+    while (at < k->sorted_count && !(k->entry[k->sorted[at]].replay >> s & 1)) {
         if (++s == BLK_BLOCK_SECTORS) {
             s = 0;
             at++;
@@ -123,10 +125,10 @@ bool blk_keep_next(struct blk_keep *k, uint32_t sectors_max, struct blk_keep_run
     }
     k->cursor = at;
     k->cursor_sector = s;
-    if (at >= k->count) return false;
+    if (at >= k->sorted_count) return false;
     uint64_t block = k->entry[k->sorted[at]].block;
     *run = (struct blk_keep_run){ .lba = block * BLK_BLOCK_SECTORS + s, .first = at };
-    while (run->sector_count < sectors_max && at < k->count &&
+    while (run->sector_count < sectors_max && at < k->sorted_count &&
            k->entry[k->sorted[at]].block == block && (k->entry[k->sorted[at]].replay >> s & 1)) {
         run->sector_count++;
         if (++s == BLK_BLOCK_SECTORS) {
