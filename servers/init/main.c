@@ -23,9 +23,9 @@
 
 /* One thread: no locks. */
 static struct {
+    const struct bootinfo *boot; /* read-only, from EL2 */
     struct config config;
     const void *pack; /* read-only; its files' hashes are checked before use */
-    uint64_t pack_bytes;
     handle_t notification, timer;
     handle_t faults; /* the supervisor's endpoint, badge SUP_BADGE_FAULTS */
     struct program supervisor, console, shell, fs[DISK_MAX];
@@ -46,17 +46,34 @@ static void __attribute__((format(printf, 1, 2))) notice(const char *fmt, ...)
     program_arg(&init.shell, text);
 }
 
-static err_t map_whole(const char *name, const void **data, uint64_t *size_bytes)
+/* The bytes behind a handle; they begin at `address` of main's memory, which need not be a page's start. */
+static err_t map_bytes(const char *name, uint64_t address, uint64_t size_bytes, const void **data)
 {
-    struct sys_vmo_info info;
-    uint64_t address = 0;
-    handle_t vmo = startup_handle(name);
-    err_t err = sys_vmo_info(vmo, &info);
-    if (err == OK) {
-        err = sys_vmo_map(HANDLE_SELF, vmo, 0, info.size_bytes, PROT_READ, 0, &address);
+    uint64_t in_page = address & (PAGE_SIZE - 1), at = 0;
+    uint64_t mapped_bytes = ALIGN_UP(in_page + size_bytes, PAGE_SIZE);
+    err_t err = sys_vmo_map(HANDLE_SELF, startup_handle(name), 0, mapped_bytes, PROT_READ, 0, &at);
+    *data = err == OK ? (const void *)(at + in_page) : NULL;
+    return err;
+}
+
+/* Bootinfo, system pack and manifest. */
+static err_t map_inputs(void)
+{
+    const void *manifest = NULL, *page = NULL;
+    err_t err = map_bytes("bootinfo", 0, sizeof(struct bootinfo), &page);
+    init.boot = page;
+    if (err == OK && init.boot->magic != BOOTINFO_MAGIC) {
+        err = ERR_CORRUPT;
     }
-    *data = err == OK ? (const void *)address : NULL;
-    *size_bytes = err == OK ? info.size_bytes : 0;
+    if (err == OK) {
+        err = map_bytes("pack", init.boot->pack_ipa, init.boot->pack_bytes, &init.pack);
+    }
+    if (err == OK) {
+        err = map_bytes("manifest", init.boot->manifest_ipa, init.boot->manifest_bytes, &manifest);
+    }
+    if (err == OK) {
+        err = config_read(manifest, init.boot->manifest_bytes, &init.config);
+    }
     return err;
 }
 
@@ -71,7 +88,7 @@ static bool load(struct program *p, const char *service_name)
         notice("%s: refused, the manifest does not list it", service_name);
         return false;
     }
-    if (cpio_find(init.pack, init.pack_bytes, service->image, &elf, &elf_bytes) != OK) {
+    if (cpio_find(init.pack, init.boot->pack_bytes, service->image, &elf, &elf_bytes) != OK) {
         notice("%s: refused, the system pack has no file %s", service_name, service->image);
         return false;
     }
@@ -147,15 +164,6 @@ static void prepare_fs(const struct config_link *link, uint32_t disk)
     init.fs_count++;
 }
 
-static bool has_pmu(void)
-{
-    const void *page = NULL;
-    uint64_t page_bytes = 0;
-    if (map_whole("bootinfo", &page, &page_bytes) != OK) return false;
-    const struct bootinfo *boot = page;
-    return page_bytes >= sizeof(*boot) && boot->magic == BOOTINFO_MAGIC && boot->pmu != 0;
-}
-
 static void prepare_shell(void)
 {
     struct program *p = &init.shell;
@@ -165,7 +173,7 @@ static void prepare_shell(void)
     program_give(p, "system", startup_handle("system"), RIGHT_ALL);
     program_give(p, "log", startup_handle("log"), RIGHT_READ | RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT);
     program_give(p, "pack", startup_handle("pack"), RIGHT_READ | RIGHT_DUP | RIGHT_GRANT);
-    if (has_pmu()) {
+    if (init.boot->pmu != 0) {
         program_arg(p, "pmu");
     }
     p->faults = init.faults;
@@ -252,17 +260,9 @@ static void watch(void)
 
 int main(const struct startup *s)
 {
-    const void *manifest = NULL;
-    uint64_t manifest_bytes = 0;
     (void)s;
-    sha256_use_ce(true); /* every board's core is a Cortex-A55 with the cryptographic instructions */
-    err_t err = map_whole("pack", &init.pack, &init.pack_bytes);
-    if (err == OK) {
-        err = map_whole("manifest", &manifest, &manifest_bytes);
-    }
-    if (err == OK) {
-        err = config_read(manifest, manifest_bytes, &init.config);
-    }
+    sha256_use_ce(false); /* every board's core is a Cortex-A55 with the cryptographic instructions */
+    err_t err = map_inputs();
     if (err == OK) {
         err = sys_notification_create(&init.notification);
     }
