@@ -13,8 +13,6 @@
 /* Registers of a message, see include/abi/syscall.h. */
 enum { X_TAG = 1, X_WORD0 = 2, X_HANDLE0 = 9, X_DEADLINE = 13, X_REPLY = 14, X_BADGE = 15 };
 
-#define UNLIKELY(cond) __builtin_expect(!!(cond), 0)
-
 static struct slab endpoint_slab = SLAB(struct endpoint);
 
 /* May t send the message in its registers? Tags of the kernel cannot be forged. */
@@ -36,12 +34,10 @@ static err_t message_check(struct thread *t)
     return OK;
 }
 
-/* The common case in a few instructions: an ordinary tag, no handles. */
-static inline err_t message_check_quick(struct thread *t)
+/* An ordinary tag, no handles. */
+static inline bool is_plain(uint64_t tag)
 {
-    uint64_t tag = t->frame.x[X_TAG];
-    if (UNLIKELY(tag > UINT32_MAX || TAG_HANDLE_COUNT(tag) != 0)) return message_check(t);
-    return OK;
+    return (tag & ~UINT64_C(0xfffffff8)) == 0;
 }
 
 /* Moves the handles of a message; room is reserved. One that a sibling thread has closed since arrives as HANDLE_NONE. */
@@ -57,16 +53,24 @@ static void handles_move(struct thread *from, struct thread *to, uint64_t count)
     }
 }
 
+/* Spelled out: as a loop it is three times as long. */
 static inline void words_copy(uint64_t *restrict to, const uint64_t *restrict from)
 {
-    for (size_t i = 0; i < 1 + IPC_WORDS; i++) to[i] = from[i];
+    uint64_t tag = from[0], a = from[1], b = from[2], c = from[3], d = from[4], e = from[5], f = from[6];
+    to[0] = tag;
+    to[1] = a;
+    to[2] = b;
+    to[3] = c;
+    to[4] = d;
+    to[5] = e;
+    to[6] = f;
 }
 
 /*
  * Hands the message of `from` to the receiver `to`, with a reply handle; from waits for the answer then.
  * ERR_NO_MEMORY: the receiver has no room for the handles; nothing changed.
  */
-static inline err_t message_take(struct thread *from, struct thread *to, uint64_t badge)
+static err_t message_take(struct thread *from, struct thread *to, uint64_t badge)
 {
     struct handle_table *table = &to->process->handles;
     if (UNLIKELY(from->is_fault)) {
@@ -78,19 +82,15 @@ static inline err_t message_take(struct thread *from, struct thread *to, uint64_
         words_copy(&to->frame.x[X_TAG], &from->frame.x[X_TAG]);
         if (UNLIKELY(count)) handles_move(from, to, count);
     }
-    struct handle_entry reply = { .object = &from->object,
-                                  .badge = ++from->call_number,
-                                  .type = OBJECT_REPLY,
-                                  .rights = RIGHT_WRITE | RIGHT_GRANT };
     to->frame.x[0] = OK;
-    to->frame.x[X_REPLY] = handle_insert(table, &reply);
+    to->frame.x[X_REPLY] = handle_insert_reply(table, &from->object, ++from->call_number);
     to->frame.x[X_BADGE] = badge;
     from->state = THREAD_WAIT_REPLY;
     return OK;
 }
 
 /* A receiver that waits becomes the running thread, in place of the caller that now waits for it. */
-static inline void receiver_run(struct thread *receiver)
+static void receiver_run(struct thread *receiver)
 {
     thread_unwait(receiver);
     receiver->state = THREAD_READY;
@@ -111,20 +111,20 @@ static err_t call_wait(struct thread *t, struct endpoint *ep, uint64_t badge, ui
     return SYSCALL_NO_RESULT;
 }
 
-err_t sys_call(struct thread *t)
+static err_t call_slow(struct thread *t)
 {
     struct handle_entry *h;
     err_t e = handle_find(&t->process->handles, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_WRITE, &h);
-    if (UNLIKELY(e != OK)) return e;
-    e = message_check_quick(t);
-    if (UNLIKELY(e != OK)) return e;
+    if (e != OK) return e;
+    e = message_check(t);
+    if (e != OK) return e;
     struct endpoint *ep = endpoint_of(h->object);
     if (UNLIKELY(ep->is_dead || ep->is_unserved)) return ERR_DEAD;
     uint64_t deadline = t->frame.x[X_DEADLINE];
     if (UNLIKELY(list_is_empty(&ep->receivers))) return call_wait(t, ep, h->badge, deadline);
     struct thread *receiver = first_thread(&ep->receivers);
     e = message_take(t, receiver, h->badge);
-    if (UNLIKELY(e != OK)) return e;
+    if (e != OK) return e;
     if (deadline != DEADLINE_NEVER) sched_deadline_set(&t->deadline, deadline);
     receiver_run(receiver);
     return SYSCALL_NO_RESULT;
@@ -164,7 +164,7 @@ static void answer_drop(struct thread *t, uint64_t count)
  * Gives the answer in t's registers to the caller behind a reply handle, which is used up.
  * Returns the caller, off every queue and runnable, or NULL when it is not waiting any more.
  */
-static inline struct thread *reply_give(struct thread *t, const struct handle_entry *h)
+static struct thread *reply_give(struct thread *t, struct handle_entry *h)
 {
     struct handle_table *table = &t->process->handles;
     struct thread *caller = thread_of(h->object);
@@ -197,7 +197,8 @@ static inline struct thread *reply_give(struct thread *t, const struct handle_en
         if (UNLIKELY(caller->deadline.is_queued)) deadline_clear(&caller->deadline);
         caller->state = THREAD_READY;
     }
-    handle_consume(table, (handle_t)t->frame.x[X_REPLY]);
+    handle_consume(table, h, (handle_t)t->frame.x[X_REPLY]);
+    object_put(&caller->object);
     return waits ? caller : NULL;
 }
 
@@ -227,7 +228,7 @@ static bool sender_take(struct thread *t, struct endpoint *ep)
 }
 
 /* The waiting half: bound bits first, then the oldest message, then sleep. `next` may run at once (NULL: nobody). */
-static inline err_t receive(struct thread *t, struct endpoint *ep, struct thread *next)
+static err_t receive(struct thread *t, struct endpoint *ep, struct thread *next)
 {
     uint64_t deadline = t->frame.x[X_DEADLINE];
     if (UNLIKELY(ep->server != t->process)) server_adopt(ep, t->process);
@@ -241,8 +242,12 @@ static inline err_t receive(struct thread *t, struct endpoint *ep, struct thread
         if (UNLIKELY(deadline != DEADLINE_NEVER) && deadline <= arch_ticks()) {
             t->frame.x[0] = ERR_TIMEOUT;
         } else {
-            thread_wait(t, THREAD_WAIT_RECV, &ep->receivers, &ep->object, deadline);
-            if (next) sched_switch_to(next);
+            t->state = THREAD_WAIT_RECV;
+            list_add(&ep->receivers, &t->queue);
+            object_get(&ep->object);
+            t->waits_for = &ep->object;
+            if (UNLIKELY(deadline != DEADLINE_NEVER)) sched_deadline_set(&t->deadline, deadline);
+            sched_switch_to(next);
             return SYSCALL_NO_RESULT;
         }
     }
@@ -250,7 +255,7 @@ static inline err_t receive(struct thread *t, struct endpoint *ep, struct thread
     return SYSCALL_NO_RESULT;
 }
 
-err_t sys_reply_recv(struct thread *t)
+static err_t reply_recv_slow(struct thread *t)
 {
     struct handle_table *table = &t->process->handles;
     struct handle_entry *h;
@@ -258,21 +263,78 @@ err_t sys_reply_recv(struct thread *t)
     err_t e;
     if (t->frame.x[0] != HANDLE_NONE) {
         e = handle_find(table, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_READ, &h);
-        if (UNLIKELY(e != OK)) return e;
+        if (e != OK) return e;
         ep = endpoint_of(h->object);
     }
     struct thread *caller = NULL;
     if (t->frame.x[X_REPLY] != HANDLE_NONE) {
         e = handle_find(table, t->frame.x[X_REPLY], OBJECT_REPLY, RIGHT_WRITE, &h);
-        if (UNLIKELY(e != OK)) return e;
-        e = message_check_quick(t);
-        if (UNLIKELY(e != OK)) return e;
+        if (e != OK) return e;
+        e = message_check(t);
+        if (e != OK) return e;
         caller = reply_give(t, h);
         t->frame.x[X_REPLY] = HANDLE_NONE;
     }
     if (ep) return receive(t, ep, caller);
     if (caller) sched_ready(caller);
     return OK;
+}
+
+/*
+ * The path that is measured: no handles, no deadlines, the receiver waits. It calls nothing, so it needs no stack; whatever
+ * is out of the ordinary goes the long way, which checks everything again. Uses of objects that end here are never the last:
+ * the caller's handle, or the caller's life, is another one.
+ */
+err_t sys_call(struct thread *t)
+{
+    struct handle_entry *h;
+    if (handle_find(&t->process->handles, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_WRITE, &h) != OK) return call_slow(t);
+    struct endpoint *ep = endpoint_of(h->object);
+    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER)) return call_slow(t);
+    if (UNLIKELY(list_is_empty(&ep->receivers))) return call_slow(t);
+    struct thread *receiver = first_thread(&ep->receivers);
+    struct handle_table *table = &receiver->process->handles;
+    if (UNLIKELY(receiver->deadline.is_queued || table->free_head == 0)) return call_slow(t);
+
+    words_copy(&receiver->frame.x[X_TAG], &t->frame.x[X_TAG]);
+    receiver->frame.x[0] = OK;
+    receiver->frame.x[X_REPLY] = handle_insert_reply(table, &t->object, ++t->call_number);
+    receiver->frame.x[X_BADGE] = h->badge;
+    t->state = THREAD_WAIT_REPLY;
+    list_remove(&receiver->queue);
+    receiver->waits_for = NULL;
+    ep->object.ref_count--;
+    receiver->state = THREAD_READY;
+    sched_switch_to(receiver);
+    return SYSCALL_NO_RESULT;
+}
+
+err_t sys_reply_recv(struct thread *t)
+{
+    struct handle_table *table = &t->process->handles;
+    struct handle_entry *h, *r;
+    if (handle_find(table, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_READ, &h) != OK) return reply_recv_slow(t);
+    if (handle_find(table, t->frame.x[X_REPLY], OBJECT_REPLY, RIGHT_WRITE, &r) != OK) return reply_recv_slow(t);
+    struct endpoint *ep = endpoint_of(h->object);
+    struct thread *caller = thread_of(r->object);
+    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER)) return reply_recv_slow(t);
+    if (UNLIKELY(caller->state != THREAD_WAIT_REPLY || caller->call_number != r->badge)) return reply_recv_slow(t);
+    if (UNLIKELY(caller->is_fault || caller->deadline.is_queued || (t->bound && t->bound->bits))) return reply_recv_slow(t);
+    if (UNLIKELY(ep->server != t->process || !list_is_empty(&ep->senders))) return reply_recv_slow(t);
+
+    words_copy(&caller->frame.x[X_TAG], &t->frame.x[X_TAG]);
+    caller->frame.x[0] = OK;
+    caller->state = THREAD_READY;
+    handle_consume(table, r, (handle_t)t->frame.x[X_REPLY]);
+    caller->object.ref_count--;
+    t->frame.x[X_REPLY] = HANDLE_NONE;
+    t->frame.x[X_BADGE] = 0;
+    t->state = THREAD_WAIT_RECV;
+    list_add(&ep->receivers, &t->queue);
+    ep->object.ref_count++;
+    t->waits_for = &ep->object;
+    sched_switch_to(caller);
+    return SYSCALL_NO_RESULT;
 }
 
 void ipc_deliver_bits(struct thread *receiver, uint64_t bits)

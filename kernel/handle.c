@@ -5,11 +5,6 @@
 #include "kernel/endpoint.h"
 #include "kernel/page.h"
 
-static struct handle_entry *entry(struct handle_table *t, uint32_t h)
-{
-    return &t->page[h >> HANDLE_PAGE_SHIFT][h & (HANDLE_PER_PAGE - 1)];
-}
-
 /* Adds a page of free entries. Number 0 of the first page is no handle and stays out of the free list. */
 static err_t table_grow(struct handle_table *t)
 {
@@ -39,7 +34,7 @@ handle_t handle_insert(struct handle_table *t, const struct handle_entry *value)
 {
     uint32_t h = t->free_head;
     CHECK(h != 0);
-    struct handle_entry *e = entry(t, h);
+    struct handle_entry *e = handle_slot(t, h);
     t->free_head = e->next_free;
     t->used_count++;
     *e = *value;
@@ -51,7 +46,7 @@ handle_t handle_insert(struct handle_table *t, const struct handle_entry *value)
 /* Frees the slot and returns what was in it; the use of the object passes to the caller. */
 static struct handle_entry slot_release(struct handle_table *t, handle_t h)
 {
-    struct handle_entry *e = entry(t, h);
+    struct handle_entry *e = handle_slot(t, h);
     struct handle_entry was = *e;
     e->type = OBJECT_NONE;
     e->object = NULL;
@@ -69,15 +64,9 @@ void handle_remove(struct handle_table *t, handle_t h, err_t reason)
     object_put(was.object);
 }
 
-void handle_consume(struct handle_table *t, handle_t h)
-{
-    struct handle_entry was = slot_release(t, h);
-    object_put(was.object);
-}
-
 handle_t handle_move(struct handle_table *from, handle_t h, struct handle_table *to)
 {
-    handle_t at = handle_insert(to, entry(from, h));
+    handle_t at = handle_insert(to, handle_slot(from, h));
     struct handle_entry was = slot_release(from, h);
     if (was.type == OBJECT_ENDPOINT && (was.rights & RIGHT_READ)) endpoint_reader_drop(was.object);
     object_put(was.object);
@@ -87,7 +76,7 @@ handle_t handle_move(struct handle_table *from, handle_t h, struct handle_table 
 void handle_close_all(struct handle_table *t, err_t reason)
 {
     for (uint32_t h = 1; h < t->page_count << HANDLE_PAGE_SHIFT; h++) {
-        if (entry(t, h)->type != OBJECT_NONE) handle_remove(t, h, reason);
+        if (handle_slot(t, h)->type != OBJECT_NONE) handle_remove(t, h, reason);
     }
     for (uint32_t i = 0; i < t->page_count; i++) page_free(t->page[i], t->account);
     t->page_count = 0;

@@ -31,11 +31,16 @@ struct handle_table {
     struct account *account; /* borrowed from the process */
 };
 
+static inline struct handle_entry *handle_slot(struct handle_table *t, uint64_t h)
+{
+    return &t->page[h >> HANDLE_PAGE_SHIFT][h & (HANDLE_PER_PAGE - 1)];
+}
+
 /** The entry of a handle in use, or NULL. */
 static inline struct handle_entry *handle_at(struct handle_table *t, uint64_t h)
 {
     if (h >> HANDLE_PAGE_SHIFT >= t->page_count) return NULL;
-    struct handle_entry *e = &t->page[h >> HANDLE_PAGE_SHIFT][h & (HANDLE_PER_PAGE - 1)];
+    struct handle_entry *e = handle_slot(t, h);
     return e->type == OBJECT_NONE ? NULL : e;
 }
 
@@ -43,10 +48,10 @@ static inline struct handle_entry *handle_at(struct handle_table *t, uint64_t h)
 static inline err_t handle_find(struct handle_table *t, uint64_t h, enum object_type type,
                                 uint32_t rights, struct handle_entry **out)
 {
-    struct handle_entry *e = handle_at(t, h);
-    if (!e) return ERR_HANDLE;
-    if (e->type != (uint32_t)type) return ERR_TYPE;
-    if ((e->rights & rights) != rights) return ERR_RIGHTS;
+    if (UNLIKELY(h >> HANDLE_PAGE_SHIFT >= t->page_count)) return ERR_HANDLE;
+    struct handle_entry *e = handle_slot(t, h);
+    if (UNLIKELY(e->type != (uint32_t)type)) return e->type == OBJECT_NONE ? ERR_HANDLE : ERR_TYPE;
+    if (UNLIKELY((e->rights & rights) != rights)) return ERR_RIGHTS;
     *out = e;
     return OK;
 }
@@ -69,8 +74,30 @@ handle_t handle_insert(struct handle_table *t, const struct handle_entry *value)
  * h is in use.
  */
 void handle_remove(struct handle_table *t, handle_t h, err_t reason);
-/** Takes out a reply that has been answered: the use of its thread is given back, nothing else happens. */
-void handle_consume(struct handle_table *t, handle_t h);
+/** A reply handle for call `number` of a thread: handle_insert for the path that is measured. Context: as handle_insert. */
+static inline handle_t handle_insert_reply(struct handle_table *t, struct object *caller, uint64_t number)
+{
+    uint32_t h = t->free_head;
+    struct handle_entry *e = handle_slot(t, h);
+    t->free_head = e->next_free;
+    t->used_count++;
+    e->object = caller;
+    e->badge = number;
+    e->type = OBJECT_REPLY;
+    e->rights = RIGHT_WRITE | RIGHT_GRANT;
+    object_get(caller);
+    return h;
+}
+
+/** Takes out a reply that has been answered, e = its entry: nothing else happens, and its use of the thread is the caller's now. */
+static inline void handle_consume(struct handle_table *t, struct handle_entry *e, handle_t h)
+{
+    e->type = OBJECT_NONE;
+    e->next_free = t->free_head;
+    t->free_head = h;
+    t->used_count--;
+}
+
 /** Moves a handle in use to another table, where room is reserved. Its object sees no moment without it. */
 handle_t handle_move(struct handle_table *from, handle_t h, struct handle_table *to);
 /** Removes all and frees the table. */

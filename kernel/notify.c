@@ -30,14 +30,6 @@ void notify_signal(struct notification *n, uint64_t bits)
     }
 }
 
-uint64_t notify_take_bound(const struct thread *t)
-{
-    if (!t->bound) return 0;
-    uint64_t bits = t->bound->bits;
-    t->bound->bits = 0;
-    return bits;
-}
-
 void notify_unbind(struct thread *t)
 {
     t->bound->bound = NULL;

@@ -18,7 +18,13 @@ static inline struct notification *notification_of(struct object *o)
 /** Sets bits and wakes who waits for one of them. Context: kernel, interrupt dispatch included. */
 void notify_signal(struct notification *n, uint64_t bits);
 /** Bound bits for a thread about to receive: taken and cleared, or 0. */
-uint64_t notify_take_bound(const struct thread *t);
+static inline uint64_t notify_take_bound(const struct thread *t)
+{
+    if (!t->bound) return 0;
+    uint64_t bits = t->bound->bits;
+    t->bound->bits = 0;
+    return bits;
+}
 void notify_unbind(struct thread *t);
 void notify_destroy(struct object *o);
 

@@ -4,6 +4,9 @@
 #include "abi/handle.h"
 #include "lib/base.h"
 
+/* For the compiler's layout of the paths that are measured; no meaning otherwise. */
+#define UNLIKELY(cond) __builtin_expect(!!(cond), 0)
+
 struct object {
     uint32_t type;      /* enum object_type */
     uint32_t ref_count; /* handles, and kernel structs that point here */
@@ -21,7 +24,7 @@ static inline void object_get(struct object *o)
 void object_bury(struct object *o);
 static inline void object_put(struct object *o)
 {
-    if (--o->ref_count == 0) object_bury(o);
+    if (UNLIKELY(--o->ref_count == 0)) object_bury(o);
 }
 /** The next buried object, or NULL: for the loop of work_run, which destroys one after the other without recursion. */
 struct object *object_exhume(void);

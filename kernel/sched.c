@@ -59,11 +59,6 @@ void sched_ready(struct thread *t)
     if (!sched.has_slice && cpu.current) slice_begin();
 }
 
-void sched_leave(struct thread *t)
-{
-    if (cpu.current == t) cpu.current = NULL;
-}
-
 void sched_yield(struct thread *t)
 {
     sched_leave(t);

@@ -16,7 +16,7 @@ static inline struct thread *sched_current(void)
 {
     return cpu.current;
 }
-/** Lets t run at once in place of the current thread, which must wait by now or be in the run queue. */
+/** Lets t run at once (NULL: whom the queue has) in place of the current thread, which waits by now or is in the queue. */
 static inline void sched_switch_to(struct thread *t)
 {
     cpu.current = t;
@@ -24,7 +24,10 @@ static inline void sched_switch_to(struct thread *t)
 /** Puts a thread that does not wait at the end of the run queue. */
 void sched_ready(struct thread *t);
 /** The current thread stops running; it waits, is queued elsewhere, or is dead. */
-void sched_leave(struct thread *t);
+static inline void sched_leave(const struct thread *t)
+{
+    if (cpu.current == t) cpu.current = NULL;
+}
 /** The current thread goes to the end of the run queue. */
 void sched_yield(struct thread *t);
 /**

@@ -32,16 +32,6 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uin
     return t;
 }
 
-void thread_unwait(struct thread *t)
-{
-    list_remove(&t->queue);
-    if (t->deadline.is_queued) deadline_clear(&t->deadline);
-    if (t->waits_for) {
-        object_put(t->waits_for);
-        t->waits_for = NULL;
-    }
-}
-
 void thread_wake(struct thread *t, err_t result)
 {
     thread_unwait(t);

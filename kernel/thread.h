@@ -36,8 +36,6 @@ struct thread {
     uint64_t ttbr0;      /* copy of the process's */
     uint64_t *run_ticks; /* the process's counter */
     uint64_t switched_ticks; /* when it last began to run */
-    struct fp_state fp __attribute__((aligned(16)));
-
     struct object object;
     struct process *process; /* one use */
     enum thread_state state;
@@ -51,6 +49,7 @@ struct thread {
     uint64_t call_number;      /* names the call that a reply handle answers */
     struct notification *bound; /* one use */
     uint64_t fault_words[1 + IPC_WORDS]; /* tag, words */
+    struct fp_state fp __attribute__((aligned(16))); /* valid unless the thread is cpu.fp_owner */
 };
 
 static inline struct thread *thread_of(struct object *o)
@@ -66,7 +65,15 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uin
 /** Ends a wait of t: out of its queue, deadline off, x0 := result, runnable. t waits. */
 void thread_wake(struct thread *t, err_t result);
 /** Takes t out of the queue it waits in and clears its deadline; the caller decides what becomes of it. */
-void thread_unwait(struct thread *t);
+static inline void thread_unwait(struct thread *t)
+{
+    list_remove(&t->queue);
+    if (UNLIKELY(t->deadline.is_queued)) deadline_clear(&t->deadline);
+    struct object *on = t->waits_for;
+    if (!on) return;
+    t->waits_for = NULL;
+    object_put(on);
+}
 /** Puts the running thread to sleep in a queue (NULL: none) of `on` until deadline (DEADLINE_NEVER: no end). */
 void thread_wait(struct thread *t, enum thread_state state, struct list_node *queue,
                  struct object *on, uint64_t deadline);
