@@ -93,13 +93,15 @@ $(foreach name,$(servers),$(eval $(call link,user,$(B)/servers/$(name),servers/r
     $(if $(filter ext2fs,$($(name)_LIBS)),$(ext2fs_lib)) $(pico_libs)))\
     $(eval $(call stripped,$(B)/servers/$(name))))
 
-# lib/ for EL0, weak: where libc has the same function (memcpy), libc's is the one.
+# lib/ for EL0, its definitions weak: where libc has the same function (memcpy), libc's is the one. References stay strong:
+# a weak one would not pull its object out of the archive.
 user_lib_objects := $(call objects,user,$(lib_SRCS))
 all_objects += $(user_lib_objects)
 $(user_lib): $(user_lib_objects)
 	@echo "  AR $@"
 	$(Q)rm -rf $@ $(O)/weak && mkdir -p $(O)/weak
-	$(Q)for object in $^; do $(CROSS)objcopy --weaken $$object $(O)/weak/$${object##*/}; done
+	$(Q)for object in $^; do weak=$(O)/weak/$${object##*/}; $(CROSS)nm -gj --defined-only $$object >$$weak.names; \
+	    $(CROSS)objcopy --weaken-symbols=$$weak.names $$object $$weak; done
 	$(Q)$(AR) rcsD $@ $(O)/weak/*.o
 
 all_objects := $(sort $(all_objects))

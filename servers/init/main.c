@@ -261,7 +261,7 @@ static void watch(void)
 int main(const struct startup *s)
 {
     (void)s;
-    sha256_use_ce(false); /* every board's core is a Cortex-A55 with the cryptographic instructions */
+    sha256_use_ce(true); /* every board's core is a Cortex-A55 with the cryptographic instructions */
     err_t err = map_inputs();
     if (err == OK) {
         err = sys_notification_create(&init.notification);
