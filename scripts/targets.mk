@@ -12,7 +12,7 @@ checker   := $(BUILD)/host/manifest_check
 facts     := $(B)/facts.dtb
 
 .PHONY: all hyp kernel domains servers system-image deps setup disk run gdb test check unit target system fuzz bench \
-        help format format-check lint headers includes style hooks size clean variant manifest-check
+        help format format-check lint headers includes style hooks size stack clean variant manifest-check
 
 # ---- building ----
 
@@ -136,6 +136,13 @@ hooks: ## install the git hooks
 	@git config core.hooksPath scripts/hooks && echo "  HOOKS scripts/hooks"
 size: all ## text, data and lines of every image
 	@$(PYTHON) scripts/size.py $(B)
+# Stack of each kind, less room for the trap frame that assembly saves.
+fdt_used := $(patsubst %,$(FDT)/%.c,fdt fdt_ro fdt_addresses fdt_check fdt_strerror)
+stack: $(BUILD)/setup.mk ## worst stack depth by entry; fails on recursion
+	@$(PYTHON) scripts/stack.py --bounded fdt_path_offset_namelen --name hyp --limit 15360 --cflags '$(hyp_CFLAGS)' $(hyp_SRCS) $(lib_SRCS) $(fdt_used)
+	@$(PYTHON) scripts/stack.py --bounded fdt_path_offset_namelen --name kernel --limit 15360 --cflags '$(kernel_CFLAGS)' $(kernel_SRCS) $(lib_SRCS) $(fdt_used)
+	@$(PYTHON) scripts/stack.py --name storage --limit 15360 --cflags '$(domain_CFLAGS)' $(storage_SRCS) $(domain_rt_SRCS) $(lib_SRCS)
+
 clean: ## remove what was built (libraries stay in the cache)
 	@rm -rf $(BUILD) compile_commands.json
 help: ## this list
