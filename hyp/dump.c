@@ -53,8 +53,7 @@ static uint64_t newest_record(void)
 {
     struct trace_rec rec;
     uint64_t known = trace_read(0, &rec), step = 1; /* the number after the oldest record */
-    if (known == 0) return 0;
-    known--;
+    if (known-- == 0) return 0;
     while (trace_read(known + step, &rec) != 0) step *= 2;
     for (; step != 0; step /= 2) {
         if (trace_read(known + step, &rec) != 0) known += step;
@@ -73,7 +72,7 @@ static void take_trace(const struct domain *d, struct domain_dump *dump)
     }
 }
 
-/* From sp upwards, RAM only, a page at a time: the domain's own translation may be on, but ours are identity-mapped. */
+/* From sp upwards, RAM only: one block at a fixed IPA, and our domains' stage 1 is the identity. A page at a time. */
 static void take_stack(const struct domain *d, struct domain_dump *dump)
 {
     uint64_t at = d->death.sp, ram_end = DOMAIN_RAM_IPA + d->ram.size_bytes;
@@ -82,13 +81,8 @@ static void take_stack(const struct domain *d, struct domain_dump *dump)
     uint64_t stack_end = MIN(ram_end, at + DUMP_STACK_BYTES);
     while (at < stack_end) {
         uint64_t size_bytes = MIN(stack_end - at, PAGE_SIZE - at % PAGE_SIZE);
-        pa_t pa;
-        uint32_t prot_bits;
-        if (!s2_lookup(&d->s2, (ipa_t){ at }, &pa, &prot_bits)) return;
-        if (!range_is_inside(pa.raw, size_bytes, d->ram.start.raw,
-                             d->ram.start.raw + d->ram.size_bytes))
-            return;
-        arch_mem_copy_out(&dump->stack[dump->stack_bytes], pa, size_bytes);
+        arch_mem_copy_out(&dump->stack[dump->stack_bytes],
+                          (pa_t){ d->ram.start.raw + (at - DOMAIN_RAM_IPA) }, size_bytes);
         dump->stack_bytes += size_bytes;
         at += size_bytes;
     }

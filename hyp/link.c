@@ -36,6 +36,7 @@ struct link *link_create(const struct manifest_link *conf)
     struct link *l = &links.all[links.count];
     l->conf = conf;
     l->index = links.count++;
+    l->client_regs.raw = l->server_regs.raw = UINT64_MAX; /* no page until one is given */
     l->normal_ticks = arch_ns_to_ticks((uint64_t)conf->deadline_ms * 1000000);
     l->slow_ticks = arch_ns_to_ticks((uint64_t)conf->slow_ms * 1000000);
     return l;

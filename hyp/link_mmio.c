@@ -91,10 +91,10 @@ static bool queue_start(struct link *l, uint32_t idx)
     if ((l->status & phase) != VIRTIO_CONFIG_S_FEATURES_OK) return false;
     if (!queue_place(l, idx, parts)) return false;
     const volatile void *avail_idx = link_peek_open(l, parts[1].start + 2);
+    if (!avail_idx) return false;
     const volatile void *used_idx = link_peek_open(l, parts[2].start + 2);
-    if (!avail_idx || !used_idx) {
-        if (avail_idx) link_peek_close(avail_idx);
-        if (used_idx) link_peek_close(used_idx);
+    if (!used_idx) {
+        link_peek_close(avail_idx);
         return false;
     }
     q->num = q->w_num;

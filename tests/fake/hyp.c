@@ -229,13 +229,3 @@ void log_line(const char *fmt, ...)
 {
     (void)fmt;
 }
-
-/* RAM of a driver domain is one block at DOMAIN_RAM_IPA; root_pa holds the domain's index here. */
-bool s2_lookup(const struct s2 *s2, ipa_t ipa, pa_t *pa, uint32_t *prot_bits)
-{
-    const struct domain *d = &fake.domain[s2->root_pa.raw];
-    if (ipa.raw < DOMAIN_RAM_IPA || ipa.raw - DOMAIN_RAM_IPA >= d->ram.size_bytes) return false;
-    pa->raw = d->ram.start.raw + (ipa.raw - DOMAIN_RAM_IPA);
-    *prot_bits = 3;
-    return true;
-}

@@ -431,3 +431,13 @@ TEST(life, dump_read_is_bounded)
     EXPECT_EQ(0, life_dump_read(&fake.domain[0], 0, piece, &total)); /* main never died */
     EXPECT_EQ(0, total);
 }
+
+TEST(life, dump_leaves_out_links_of_others)
+{
+    rig_start();
+    one_link.server = &fake.domain[0];
+    life_dump_take(d);
+    struct domain_dump dump;
+    read_dump(&dump);
+    EXPECT_EQ(0, dump.queue_count);
+}

@@ -235,3 +235,39 @@ TEST(link_life, bootinfo_describes_both_ends)
     EXPECT_EQ(RIG_WINDOW_BYTES, link_window_bytes(rig.server));
     EXPECT_EQ(0, link_window_bytes(rig.client));
 }
+
+TEST(link_life, a_server_whose_client_was_refused_publishes_to_nobody)
+{
+    rig_start(true, 1);
+    rig.link->present = false;
+    rig.link->client = NULL;
+    EXPECT_OK(rig_publish(RIG_F_SERVER, 7));
+    EXPECT_OK(rig_server_write(LINK_SRV_INTERRUPT, 1));
+    rig_die();
+    rig_quiesce();
+    rig_reborn();
+    EXPECT_EQ(0, fake.raised[0]);
+    EXPECT_EQ(0, rig.link->deadline_ticks); /* nobody waits for it */
+}
+
+TEST(link_life, a_dead_server_is_given_no_deadline_by_a_reset)
+{
+    rig_up(true, 1);
+    rig_die();
+    rig_write(VIRTIO_MMIO_STATUS, 0);
+    EXPECT_EQ(UINT64_MAX, watchdog_next());
+}
+
+TEST(link_life, another_domains_quiesce_completes_no_reset_here)
+{
+    static struct domain other;
+    rig_up(true, 1);
+    rig_write(VIRTIO_MMIO_STATUS, 0);
+    link_server_quiesced(&other);
+    link_client_died(&other);
+    EXPECT_NE(0, rig_read(VIRTIO_MMIO_STATUS));
+    EXPECT_OK(rig_server_write(LINK_SRV_RESET_ACK, 1));
+    rig.link->deadline_ticks = 0;
+    link_server_started(&other);
+    EXPECT_EQ(0, rig.link->deadline_ticks);
+}

@@ -330,3 +330,13 @@ TEST(watchdog, rearming_costs_no_timer_programming_here)
     }
     EXPECT_EQ(0, fake.timer_writes);
 }
+
+TEST(watchdog, what_was_answered_in_silence_disarms_at_expiry)
+{
+    rig_up(true, 1);
+    post(1);
+    rig_used(0, 1);
+    pass_time(fake.now_ticks + DEADLINE);
+    EXPECT_EQ(0, fake.kills);
+    EXPECT_EQ(0, rig.link->deadline_ticks);
+}
