@@ -293,12 +293,13 @@ static err_t fill_one(struct shell *sh, const char *path, uint64_t number, uint6
     struct fsclient_file file;
     uint64_t done = 0;
     size_t line_bytes = format(line, sizeof(line), "file %llu\n", (unsigned long long)number);
-    for (uint64_t i = 0; i < size_bytes; i++) {
+    uint64_t wanted = size_bytes != 0 ? size_bytes : line_bytes;
+    for (uint64_t i = 0; i < wanted; i++) {
         text[i] = line[i % line_bytes];
     }
     err_t err = fsclient_open(&sh->fs, path, FS_O_WRITE | FS_O_CREATE | FS_O_TRUNC, &file);
     if (err != OK) return err;
-    err = fsclient_write(&sh->fs, &file, 0, text, size_bytes != 0 ? size_bytes : line_bytes, &done);
+    err = fsclient_write(&sh->fs, &file, 0, text, wanted, &done);
     err_t close_err = fsclient_close(&sh->fs, &file);
     return err != OK ? err : close_err;
 }

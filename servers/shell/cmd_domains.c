@@ -74,7 +74,7 @@ static err_t find(struct shell *sh, const char *name, uint32_t *index)
     }
 }
 
-/* Text of the dump; what is no text is shown in hexadecimal by the supervisor already. */
+/* The supervisor gives the dump as text. */
 static int dump(struct shell *sh, uint32_t index, const char *name)
 {
     static char text[DUMP_BYTES], guarded[GUARD_ROOM(DUMP_BYTES)];

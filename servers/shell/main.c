@@ -111,7 +111,10 @@ static void run(struct shell *sh, const char *line)
     term_interrupt_clear(&sh->term);
     (void)run_line(sh, line);
     if (sh->term.interrupted) {
-        say(sh, "^C\n");
+        say(sh, "^C");
+    }
+    if (sh->term.in_line) {
+        say(sh, "\n"); /* the prompt begins a line, whatever was printed */
     }
     term_interrupt_clear(&sh->term);
 }

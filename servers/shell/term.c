@@ -100,6 +100,9 @@ void term_write(struct term *t, const char *text, size_t text_bytes)
 {
     static char lines[OUT_BYTES];
     size_t used = 0;
+    if (text_bytes > 0) {
+        t->in_line = text[text_bytes - 1] != '\n';
+    }
     for (size_t i = 0; i < text_bytes; i++) {
         if (used + 2 > sizeof(lines)) {
             term_put(t, lines, used);

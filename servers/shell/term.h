@@ -12,6 +12,7 @@ struct term {
     bool is_lost;     /* the console does not come back */
     bool is_background; /* takes no input: it is the foreground's */
     bool interrupted; /* Ctrl-C was seen since term_interrupt_clear */
+    bool in_line;     /* the last byte written with term_write was no newline */
     size_t in_at, in_end;
     uint8_t in[TERM_IN_BYTES]; /* typed, not yet taken */
 };

@@ -7,6 +7,7 @@
 
 #include "abi/hypercall.h"
 #include "lib/format.h"
+#include "servers/supervisor/dump.h"
 
 #define MAIN_DOMAIN 0
 #define PAUSE_NS    1000000 /* after a burst of steps */
@@ -128,16 +129,18 @@ static void on_death(struct watch *w, uint32_t index, const uint64_t state[6])
 /* EL2 keeps the dump of the last death: taken over once the domain runs again, so that nobody waits for it. */
 static void take_dump(struct watch *w, uint32_t index)
 {
+    static struct domain_dump raw; /* large; one thread */
     struct watched *d = &w->domain[index];
     uint64_t r[6];
-    d->dump_bytes = 0;
-    while (d->dump_bytes < WATCH_DUMP_BYTES) {
-        if (call(w, HVC_DOMAIN_DUMP, index, d->dump_bytes, r) != OK) return;
-        uint64_t bytes = MIN(r[1], WATCH_DUMP_BYTES - d->dump_bytes);
-        if (bytes == 0 || bytes > 32) return;
-        memcpy(d->dump + d->dump_bytes, &r[2], bytes);
-        d->dump_bytes += (uint32_t)bytes;
+    size_t got = 0;
+    while (got < sizeof(raw)) {
+        if (call(w, HVC_DOMAIN_DUMP, index, got, r) != OK) break;
+        size_t bytes = MIN(r[1], sizeof(raw) - got);
+        if (bytes == 0 || bytes > 32) break;
+        memcpy((uint8_t *)&raw + got, &r[2], bytes);
+        got += bytes;
     }
+    d->dump_bytes = dump_text(&raw, got, d->dump, sizeof(d->dump));
 }
 
 static void on_restarted(struct watch *w, uint32_t index)

@@ -7,7 +7,7 @@
 #include "servers/supervisor/events.h"
 #include "servers/supervisor/policy.h"
 
-#define WATCH_DUMP_BYTES  KIB(8) /* of a dump that are kept */
+#define WATCH_DUMP_BYTES  KIB(12) /* of a dump as text */
 #define WATCH_BURST_STEPS 4096   /* steps without a pause before other work gets its turn */
 
 /* How EL2 and the clock are reached. */
@@ -36,8 +36,8 @@ struct watched {
     uint32_t counted;    /* deaths that counted, all together */
     struct policy policy;
     char cause[EVENT_BYTES]; /* of the last death, as text */
-    uint32_t dump_bytes;
-    uint8_t dump[WATCH_DUMP_BYTES]; /* of the last death, as EL2 took it */
+    size_t dump_bytes;
+    char dump[WATCH_DUMP_BYTES]; /* of the last death, as text */
 };
 
 struct watch {
