@@ -8,7 +8,7 @@
 #include "servers/rt/time.h"
 
 #define ROUNDS_MAX       4096U
-#define ROUNDS_1M_MAX    256U
+#define ROUNDS_1M_MAX    32U
 #define SECTORS_4K       8U
 #define SECTORS_1M       2048U
 
