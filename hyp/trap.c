@@ -33,6 +33,8 @@ enum trap_verdict { TRAP_RESUME, TRAP_SKIP, TRAP_INJECT_UNDEF, TRAP_INJECT_ABORT
 #define DABT_CM  BIT(8)
 #define DABT_S1PTW BIT(7)
 #define DABT_WNR BIT(6)
+#define DABT_FSC_KIND BITS(5, 2)
+#define FSC_TRANSLATION 1 /* the only stage-2 fault for which HPFAR_EL2 is architecturally valid without S1PTW */
 
 #define VIOLATIONS_MAX 4096 /* a second, for domains that get the architecture's answer */
 
@@ -145,7 +147,7 @@ static enum trap_verdict on_data_abort(struct vcpu *v, const struct world_syndro
     ipa_t ipa = { (s->hpfar & ~0xfUL) << 8 | (s->far & (PAGE_SIZE - 1)) };
     uint64_t esr = s->esr;
     bool is_write = esr & DABT_WNR;
-    if ((esr & DABT_ISV) && !(esr & (DABT_S1PTW | DABT_CM))) {
+    if ((esr & DABT_ISV) && !(esr & (DABT_S1PTW | DABT_CM)) && FIELD_OF(DABT_FSC_KIND, esr) == FSC_TRANSLATION) {
         uint32_t size_bytes = 1U << FIELD_OF(DABT_SAS, esr), rt = (uint32_t)FIELD_OF(DABT_SRT, esr);
         uint64_t mask = size_bytes == 8 ? UINT64_MAX : BIT(size_bytes * 8) - 1;
         uint64_t value = is_write ? reg_get(v, rt) & mask : 0;

@@ -6,26 +6,22 @@
 
 enum reg_kind { REG_NONE, REG_ENABLE, REG_DISABLE, REG_PEND, REG_UNPEND, REG_ACTIVATE, REG_DEACTIVATE, REG_GROUP, REG_PRIORITY, REG_CONFIG, REG_ROUTER };
 
-/* Register blocks that the distributor and the SGI frame have in common. */
-static const struct {
-    uint16_t start, end;
-    uint8_t kind;
-} blocks[] = {
-    { 0x080, 0x100, REG_GROUP },    { 0x100, 0x180, REG_ENABLE },     { 0x180, 0x200, REG_DISABLE },
-    { 0x200, 0x280, REG_PEND },     { 0x280, 0x300, REG_UNPEND },     { 0x300, 0x380, REG_ACTIVATE },
-    { 0x380, 0x400, REG_DEACTIVATE }, { 0x400, 0x800, REG_PRIORITY }, { 0xc00, 0xd00, REG_CONFIG },
-    { 0x6100, 0x7fe0, REG_ROUTER },
+/* Register blocks that the distributor and the SGI frame have in common, by 128-byte slice of the first 2 KiB. */
+static const uint8_t slices[16] = {
+    [1] = REG_GROUP,     [2] = REG_ENABLE,   [3] = REG_DISABLE,    [4] = REG_PEND,      [5] = REG_UNPEND,
+    [6] = REG_ACTIVATE,  [7] = REG_DEACTIVATE, [8] = REG_PRIORITY, [9] = REG_PRIORITY,  [10] = REG_PRIORITY,
+    [11] = REG_PRIORITY, [12] = REG_PRIORITY, [13] = REG_PRIORITY, [14] = REG_PRIORITY, [15] = REG_PRIORITY,
 };
 
 static enum reg_kind kind_of(uint64_t offset, uint64_t *in_block)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(blocks); i++) {
-        if (offset >= blocks[i].start && offset < blocks[i].end) {
-            *in_block = offset - blocks[i].start;
-            return (enum reg_kind)blocks[i].kind;
-        }
+    if (offset < 0x800) {
+        *in_block = offset < 0x400 ? offset & 0x7f : offset - 0x400;
+        return (enum reg_kind)slices[offset >> 7];
     }
-    return REG_NONE;
+    *in_block = offset - 0xc00;
+    if (offset - 0xc00 < 0x100) return REG_CONFIG;
+    return offset - 0x6100 < 0x1ee0 ? REG_ROUTER : REG_NONE;
 }
 
 static void each_bit(struct vcpu *v, enum reg_kind kind, uint32_t w, uint32_t bits)
