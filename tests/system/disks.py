@@ -19,7 +19,8 @@ _lock = threading.Lock()
 
 def pattern(size_bytes, seed=1):
     """Bytes that repeat nowhere and need no storing."""
-    return random.Random(seed).randbytes(size_bytes)
+    source, part = random.Random(seed), 32 << 20
+    return b"".join(source.randbytes(min(part, size_bytes - at)) for at in range(0, size_bytes, part))
 
 
 def sha256(path_or_bytes):

@@ -54,7 +54,7 @@ def test_tree_of_1000_files_reads_back_on_the_host(tmp):
         m.cmd(f"mkdir /t{d}")
         lines = []
         for f in range(100):
-            want[f"/t{d}/f{f:02}"] = f"file {f} of {d} " + "x" * (f * 7 % 61)
+            want[f"/t{d}/f{f:02}"] = f"file {f} of {d}:" + "x" * (f * 7 % 61)
             lines.append(f"write /t{d}/f{f:02} {want[f'/t{d}/f{f:02}']}")
         for line in lines:
             assert m.cmd(line).strip() == "", line

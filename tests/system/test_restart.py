@@ -23,8 +23,8 @@ def wait_generation(m, at_least, name="storage", timeout=30):
 
 @pytest.mark.limit(400)
 def test_twenty_kills_during_a_copy_lose_nothing(tmp):
-    data = disks.pattern(256 << 20)
-    image = disks.make(os.path.join(tmp, "d.img"), "1G", {"/big": data})
+    data = disks.pattern(64 << 20)
+    image = disks.make(os.path.join(tmp, "d.img"), "256M", {"/big": data})
     m = zeros.boot(disks=[image])
     start = generation(m)
     m.cmd("cp /big /copy &")
