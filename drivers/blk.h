@@ -16,7 +16,8 @@ struct blk_piece {
 };
 
 /*
- * One request. The caller fills the first part and keeps the struct until env.done; a driver checks none of it but the
+ * One request. The caller fills the first part and keeps the struct until env.done; a driver
+ * checks none of it but the
  * alignments that its hardware needs: ranges and permissions are the caller's business.
  */
 struct blk_request {
@@ -25,8 +26,9 @@ struct blk_request {
     uint32_t sector_count; /* the pieces' sizes add up to this */
     uint32_t piece_count;
     struct blk_piece piece[BLK_PIECE_MAX];
-    bool cancelled; /* the caller lost interest: a driver need not start it (ERR_CANCELLED), but still says done */
-    err_t result;   /* valid from env.done on: OK, ERR_IO, ERR_NOT_SUPPORTED, ERR_READ_ONLY */
+    /* the caller lost interest: a driver need not start it (ERR_CANCELLED), but still says done */
+    bool cancelled;
+    err_t result; /* valid from env.done on: OK, ERR_IO, ERR_NOT_SUPPORTED, ERR_READ_ONLY */
 
     /* the driver's, from submit to done */
     struct blk_request *next; /* borrowed: it waits in the same queue */
@@ -43,10 +45,12 @@ struct blk_geometry {
 
 /* What a driver may ask for. All functions are set; ctx is theirs. */
 struct blk_env {
-    void *ctx; /* borrowed (outlives the driver) */
-    err_t (*dma_enable)(void *ctx);                   /* the device is proven still: open its DMA */
-    void (*sleep_ns)(void *ctx, uint64_t duration_ns); /* start-up and recovery only; other work waits */
-    void (*timer_arm)(void *ctx, uint64_t delay_ns);   /* one on_timer later; a second call replaces the first */
+    void *ctx;                      /* borrowed (outlives the driver) */
+    err_t (*dma_enable)(void *ctx); /* the device is proven still: open its DMA */
+    void (*sleep_ns)(void *ctx,
+                     uint64_t duration_ns); /* start-up and recovery only; other work waits */
+    void (*timer_arm)(void *ctx,
+                      uint64_t delay_ns); /* one on_timer later; a second call replaces the first */
     void (*done)(void *ctx, struct blk_request *request);
     void (*log)(void *ctx, const char *sentence);
 };
@@ -58,7 +62,8 @@ struct blk_driver {
      * Returns  OK | ERR_NO_ENTRY: no medium | ERR_TIMEOUT, ERR_IO, ERR_NOT_SUPPORTED: logged
      */
     err_t (*start)(void *device, struct blk_geometry *geometry);
-    void (*submit)(void *device, struct blk_request *request); /* done may be called before it returns */
+    void (*submit)(void *device,
+                   struct blk_request *request); /* done may be called before it returns */
     void (*on_irq)(void *device);
     void (*on_timer)(void *device);
 };

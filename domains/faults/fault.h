@@ -6,9 +6,11 @@
 /*
  * Parameters, from the manifest's params of the domain:
  *   after=N  the N-th request is the one (default 100); counted from 1 in each incarnation
- *   gens=K   only the first K incarnations misbehave (default 1), so that the system recovers; 0: every one
+ *   gens=K   only the first K incarnations misbehave (default 1), so that the system recovers; 0:
+ * every one
  *   addr=A   the target of wild accesses (default 0x40200000: where EL2 lies on QEMU)
- *   id=I     lie-used-id: the id to claim (default 0xffff, which no ring has; a small one is another request)
+ *   id=I     lie-used-id: the id to claim (default 0xffff, which no ring has; a small one is
+ * another request)
  */
 #define FAULT_AFTER_DEFAULT 100
 #define FAULT_ADDR_DEFAULT  0x40200000UL

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Fault build: it answers nothing more and sleeps, deaf to every interrupt. */
 #include "domains/faults/fault.h"
-#include "domains/rt/sysreg.h"
 #include "domains/rt/seam.h"
+#include "domains/rt/sysreg.h"
 
 err_t seam_fetch(struct virtq_device *q, struct virtq_chain *chain)
 {

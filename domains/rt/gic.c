@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The emulated GICv3. Its pages trap, so start-up is as short as it can be: groups, triggers and routes are fixed by EL2. */
+/* The emulated GICv3. Its pages trap, so start-up is as short as it can be: groups, triggers and
+ * routes are fixed by EL2. */
 #include "domains/rt/gic.h"
 
 #include "lib/mmio.h"
@@ -31,6 +32,7 @@ void gic_start(const struct bootinfo *boot)
 
 void gic_enable(uint32_t intid)
 {
-    uint8_t *reg = intid < 32 ? gic.redist + GICR_ISENABLER0 : gic.dist + GICD_ISENABLER(intid / 32);
+    uint8_t *reg =
+            intid < 32 ? gic.redist + GICR_ISENABLER0 : gic.dist + GICD_ISENABLER(intid / 32);
     mmio_write32(reg, 1U << intid % 32);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The emulated GICv3 as this domain's one core uses it: enable, acknowledge, end. Interrupts stay masked in PSTATE. */
+/* The emulated GICv3 as this domain's one core uses it: enable, acknowledge, end. Interrupts
+ * stay masked in PSTATE. */
 #pragma once
 #include "abi/bootinfo.h"
 #include "lib/base.h"

@@ -20,7 +20,8 @@ static uint64_t hvc(uint64_t function, uint64_t arg, const uint64_t bytes[PIECE_
     __asm__ volatile("hvc #0"
                      : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6)
                      :
-                     : "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
+                     : "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
+                       "memory");
     return x0;
 }
 
@@ -44,7 +45,7 @@ _Noreturn void hvc_panic(const char *reason)
 {
     size_t size_bytes = strlen(reason);
     if (size_bytes > PIECE_BYTES) hvc_log(reason); /* the record keeps only its start */
-    for (;;) { /* EL2 does not return from it */
+    for (;;) {                                     /* EL2 does not return from it */
         text_call(HVC_PANIC, reason, size_bytes);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The event loop. PSTATE.I stays set: WFI ends for a pending interrupt all the same, and no handler interrupts another. */
+/* The event loop. PSTATE.I stays set: WFI ends for a pending interrupt all the same, and no
+ * handler interrupts another. */
 #include "domains/rt/loop.h"
 
 #include "domains/rt/gic.h"
@@ -26,7 +27,8 @@ static struct {
 static uint64_t ticks_of(uint64_t duration_ns)
 {
     const uint64_t second_ns = 1000000000;
-    return duration_ns / second_ns * loop.freq_hz + duration_ns % second_ns * loop.freq_hz / second_ns + 1;
+    return duration_ns / second_ns * loop.freq_hz +
+           duration_ns % second_ns * loop.freq_hz / second_ns + 1;
 }
 
 static uint64_t now_ticks(void)
@@ -132,7 +134,10 @@ static void dispatch_deferred(void)
 _Noreturn void loop_run(bool (*work)(void *ctx), void *ctx)
 {
     for (;;) {
-        for (uint32_t intid = gic_ack(); intid < GIC_NONE; intid = gic_ack()) {
+        /* Bounded: a device whose line is stuck must not keep the work from being done. */
+        for (uint32_t i = 0; i < LOOP_SOURCE_MAX; i++) {
+            uint32_t intid = gic_ack();
+            if (intid >= GIC_NONE) break;
             dispatch(intid);
             gic_end(intid);
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The event loop: wait for an interrupt, call its handler, then the work that it made possible. Silent when idle. */
+/* The event loop: wait for an interrupt, call its handler, then the work that it made possible.
+ * Silent when idle. */
 #pragma once
 #include "abi/bootinfo.h"
 #include "lib/base.h"
@@ -15,11 +16,13 @@ void loop_add(uint32_t intid, void (*fn)(void *ctx), void *ctx);
 /** Calls fn(ctx) once, delay_ns from now, from loop_run. A second call replaces the first. */
 void loop_timer_arm(uint64_t delay_ns, void (*fn)(void *ctx), void *ctx);
 
-/** Sleeps. Interrupts that come meanwhile are handled when loop_run goes on. Context: handlers, start-up. */
+/** Sleeps. Interrupts that come meanwhile are handled when loop_run goes on. Context: handlers,
+ * start-up. */
 void loop_sleep_ns(uint64_t duration_ns);
 
 /**
- * For ever: handles what is pending, then calls work(ctx) until it returns false (nothing left to do), then sleeps. work is
+ * For ever: handles what is pending, then calls work(ctx) until it returns false (nothing left to
+ * do), then sleeps. work is
  * called again after every batch of interrupts.
  */
 _Noreturn void loop_run(bool (*work)(void *ctx), void *ctx);

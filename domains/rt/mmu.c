@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Stage 1 of a driver domain: 4 KiB granule, the first gigabyte, identity. Stage 2 repeats W^X whatever these say. */
+/* Stage 1 of a driver domain: 4 KiB granule, the first gigabyte, identity. Stage 2 repeats W^X
+ * whatever these say. */
 #include "domains/rt/mmu.h"
 
 #include "domains/rt/sysreg.h"
@@ -35,7 +36,8 @@
 #define TCR_EPD1  BIT(23) /* nothing in the upper half */
 #define TCR_VALUE (TCR_T0SZ | TCR_IRGN0 | TCR_ORGN0 | TCR_SH0 | TCR_EPD1)
 STATIC_ASSERT(TCR_VALUE == 0x803520, "by hand, Arm ARM TCR_EL1");
-STATIC_ASSERT(DOMAIN_RAM_IPA % BLOCK_BYTES == 0 && DOMAIN_RAM_IPA < GIB(1), "one table of pages covers the image");
+STATIC_ASSERT(DOMAIN_RAM_IPA % BLOCK_BYTES == 0 && DOMAIN_RAM_IPA < GIB(1),
+              "one table of pages covers the image");
 
 /* One static struct, so that start.S can invalidate it as one range of MMU_TABLES_BYTES. */
 static struct {
@@ -47,7 +49,8 @@ STATIC_ASSERT(sizeof(mmu_tables) == 3 * PAGE_SIZE, "start.S invalidates three pa
 
 extern const char image_start[], image_text_end[], image_rodata_end[], stack_guard[];
 
-/* Maps whole 2 MiB blocks around [start, start + size): what of them is not ours, stage 2 does not map. */
+/* Maps whole 2 MiB blocks around [start, start + size): what of them is not ours, stage 2 does
+ * not map. */
 static void map_blocks(uint64_t start, uint64_t size_bytes, uint64_t attributes)
 {
     if (size_bytes == 0) return;

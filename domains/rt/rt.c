@@ -9,7 +9,8 @@
 #include "lib/string.h"
 
 static struct {
-    const struct bootinfo *boot; /* borrowed: the last page of our RAM, written by EL2 before the start */
+    const struct bootinfo
+            *boot; /* borrowed: the last page of our RAM, written by EL2 before the start */
 } rt;
 
 extern const char image_start[];
@@ -33,7 +34,9 @@ static uint64_t number(const char *text)
     uint64_t base = text[0] == '0' && text[1] == 'x' ? 16 : 10, value = 0;
     for (text += base == 16 ? 2 : 0;; text++) {
         char c = *text;
-        uint64_t digit = c >= '0' && c <= '9' ? (uint64_t)(c - '0') : c >= 'a' && c <= 'f' ? (uint64_t)(c - 'a' + 10) : 16;
+        uint64_t digit = c >= '0' && c <= '9'   ? (uint64_t)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (uint64_t)(c - 'a' + 10)
+                                                : 16;
         if (digit >= base) return value;
         value = value * base + digit;
     }
@@ -46,7 +49,8 @@ uint64_t rt_param(const char *name, uint64_t fallback)
     size_t name_bytes = strlen(name);
     for (const char *at = text; *at != '\0'; at++) {
         bool starts = at == text || at[-1] == ' ';
-        if (starts && strncmp(at, name, name_bytes) == 0 && at[name_bytes] == '=') return number(at + name_bytes + 1);
+        if (starts && strncmp(at, name, name_bytes) == 0 && at[name_bytes] == '=')
+            return number(at + name_bytes + 1);
     }
     return fallback;
 }
@@ -54,9 +58,10 @@ uint64_t rt_param(const char *name, uint64_t fallback)
 _Noreturn void rt_exception(uint64_t vector, uint64_t lr)
 {
     char line[120];
-    format(line, sizeof(line), "exception %lu esr=%lx elr=%lx far=%lx lr=%lx", (unsigned long)vector,
-           (unsigned long)SYSREG_READ(esr_el1), (unsigned long)SYSREG_READ(elr_el1),
-           (unsigned long)SYSREG_READ(far_el1), (unsigned long)lr);
+    format(line, sizeof(line), "exception %lu esr=%lx elr=%lx far=%lx lr=%lx",
+           (unsigned long)vector, (unsigned long)SYSREG_READ(esr_el1),
+           (unsigned long)SYSREG_READ(elr_el1), (unsigned long)SYSREG_READ(far_el1),
+           (unsigned long)lr);
     hvc_panic(line);
 }
 

@@ -9,7 +9,8 @@ _Noreturn void domain_main(const struct bootinfo *boot);
 /** This domain's bootinfo. Context: after start. */
 const struct bootinfo *rt_bootinfo(void);
 
-/** Value of "name=number" in the manifest's params (decimal or 0x); fallback when it is not there. */
+/** Value of "name=number" in the manifest's params (decimal or 0x); fallback when it is not
+ * there. */
 uint64_t rt_param(const char *name, uint64_t fallback);
 
 /* Called by start.S and vectors.S. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Where test builds misbehave. The product links domains/faults/none.c: three plain calls. module.mk chooses. */
+/* Where test builds misbehave. The product links domains/faults/none.c: three plain calls.
+ * module.mk chooses. */
 #pragma once
 #include "drivers/blk.h"
 #include "lib/virtq/device.h"

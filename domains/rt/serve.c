@@ -42,13 +42,16 @@ void serve_publish(struct serve *s, uint32_t features, const void *config, uint3
 uint32_t serve_take_events(struct serve *s)
 {
     uint32_t events = reg_read(s, LINK_SRV_EVENTS);
-    /* Every doorbell raises the interrupt, whether or not its bit was cleared: one trap less for each request. */
+    /* Every doorbell raises the interrupt, whether or not its bit was cleared: one trap less for
+     * each request. */
     if ((events & ~LINK_EV_DOORBELL) != 0) reg_write(s, LINK_SRV_EVENTS, events);
     return events;
 }
 
-/* One part of a ring: EL2 checked the place at QueueReady; a wrong one here would be a fault of our own, so look again. */
-static bool part_is_inside(const struct serve *s, uint32_t offset, uint64_t size_bytes, uint32_t align)
+/* One part of a ring: EL2 checked the place at QueueReady; a wrong one here would be a fault of
+ * our own, so look again. */
+static bool part_is_inside(const struct serve *s, uint32_t offset, uint64_t size_bytes,
+                           uint32_t align)
 {
     return offset % align == 0 && range_is_inside(offset, size_bytes, 0, s->boot->window_bytes);
 }
@@ -60,19 +63,24 @@ static err_t queue_start(struct serve *s, uint32_t queue_idx)
     uint32_t desc = reg_read(s, at + LINK_SRV_Q_DESC);
     uint32_t avail = reg_read(s, at + LINK_SRV_Q_AVAIL);
     uint32_t used = reg_read(s, at + LINK_SRV_Q_USED);
-    uint32_t resume = reg_read(s, at + LINK_SRV_Q_RESUME); /* stock clients: bit 31 says that it is valid */
+    uint32_t resume =
+            reg_read(s, at + LINK_SRV_Q_RESUME); /* stock clients: bit 31 says that it is valid */
     uint16_t used_idx = (resume & BIT(31)) != 0 ? (uint16_t)resume : 0;
     if (!ring_size_is_valid(entry_count)) return ERR_PEER;
-    if (!part_is_inside(s, desc, entry_count * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE)) return ERR_PEER;
-    if (!part_is_inside(s, avail, 4 + 2 * (uint64_t)entry_count, VRING_AVAIL_ALIGN_SIZE)) return ERR_PEER;
-    if (!part_is_inside(s, used, 4 + 8 * (uint64_t)entry_count, VRING_USED_ALIGN_SIZE)) return ERR_PEER;
+    if (!part_is_inside(s, desc, entry_count * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE))
+        return ERR_PEER;
+    if (!part_is_inside(s, avail, 4 + 2 * (uint64_t)entry_count, VRING_AVAIL_ALIGN_SIZE))
+        return ERR_PEER;
+    if (!part_is_inside(s, used, 4 + 8 * (uint64_t)entry_count, VRING_USED_ALIGN_SIZE))
+        return ERR_PEER;
     struct virtq_device *q = &s->queue[queue_idx];
     q->window = (struct virtq_window){
         .client_base = s->boot->client_window_ipa,
         .size_bytes = s->boot->window_bytes,
         .write_offset = s->boot->own_client ? LINK_SERVER_RO_BYTES(s->boot->queue_count) : 0,
     };
-    return virtq_device_start(q, s->window + desc, s->window + avail, s->window + used, entry_count, used_idx);
+    return virtq_device_start(q, s->window + desc, s->window + avail, s->window + used, entry_count,
+                              used_idx);
 }
 
 err_t serve_try_start(struct serve *s)
@@ -94,7 +102,9 @@ err_t serve_try_start(struct serve *s)
 void serve_ack_reset(struct serve *s)
 {
     s->running = false;
-    mmio_barrier(); /* our last access to the window comes before the client may reuse it; pairs with its Status read */
+    /* our last access to the window comes before the client may reuse it; pairs with its Status
+     * read */
+    mmio_barrier();
     reg_write(s, LINK_SRV_RESET_ACK, 1);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* One link, server end: the mirrored register page and the queues behind it. Knows no device type. */
+/* One link, server end: the mirrored register page and the queues behind it. Knows no device
+ * type. */
 #pragma once
 #include "abi/bootinfo.h"
 #include "lib/virtq/device.h"
@@ -10,7 +11,8 @@
  *   on its interrupt: events = serve_take_events
  *     LINK_EV_RESET:  finish or drop everything that touches the window, then serve_ack_reset
  *     LINK_EV_STATUS: serve_try_start; from OK on the queues may be fetched from
- * The page traps: an access costs about as much as a short function call into EL2, so each is made once.
+ * The page traps: an access costs about as much as a short function call into EL2, so each is
+ * made once.
  */
 struct serve {
     const struct boot_link *boot; /* borrowed (bootinfo outlives all) */
@@ -35,7 +37,8 @@ uint32_t serve_take_events(struct serve *s);
 
 /**
  * Takes the queues over when the client said DRIVER_OK.
- * Returns  OK: running | ERR_AGAIN: not yet | ERR_PEER: a queue that cannot be (the client is told to reset)
+ * Returns  OK: running | ERR_AGAIN: not yet | ERR_PEER: a queue that cannot be (the client is told
+ *          to reset)
  */
 err_t serve_try_start(struct serve *s) MUST_CHECK;
 

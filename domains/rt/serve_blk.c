@@ -17,7 +17,9 @@ struct blk_config {
     uint64_t capacity;
     uint32_t size_max, seg_max, geometry, blk_size;
 };
-STATIC_ASSERT(offsetof(struct blk_config, seg_max) == 12 && offsetof(struct blk_config, blk_size) == 20, "as above");
+STATIC_ASSERT(offsetof(struct blk_config, seg_max) == 12 &&
+                      offsetof(struct blk_config, blk_size) == 20,
+              "as above");
 
 static uint64_t range_clip(uint64_t first, uint64_t count, uint64_t device_count)
 {
@@ -25,7 +27,8 @@ static uint64_t range_clip(uint64_t first, uint64_t count, uint64_t device_count
     return count == 0 ? device_count - first : MIN(count, device_count - first);
 }
 
-err_t serve_blk_start(struct serve_blk *b, const struct boot_link *boot, const struct blk_driver *driver, void *device,
+err_t serve_blk_start(struct serve_blk *b, const struct boot_link *boot,
+                      const struct blk_driver *driver, void *device,
                       const struct blk_geometry *geometry)
 {
     err_t e = serve_init(&b->serve, boot, VIRTIO_ID_BLOCK);
@@ -43,7 +46,8 @@ err_t serve_blk_start(struct serve_blk *b, const struct boot_link *boot, const s
         .seg_max = SERVE_BLK_SEG_MAX,
         .blk_size = geometry->block_bytes,
     };
-    uint32_t features = 1U << VIRTIO_BLK_F_FLUSH | 1U << VIRTIO_BLK_F_SEG_MAX | 1U << VIRTIO_BLK_F_BLK_SIZE;
+    uint32_t features =
+            1U << VIRTIO_BLK_F_FLUSH | 1U << VIRTIO_BLK_F_SEG_MAX | 1U << VIRTIO_BLK_F_BLK_SIZE;
     if (b->read_only) features |= 1U << VIRTIO_BLK_F_RO;
     serve_publish(&b->serve, features, &config, sizeof(config));
     return OK;
@@ -65,9 +69,10 @@ static struct virtio_blk_outhdr header_fetch(const uint8_t *at)
     return header;
 }
 
-/* Copies the data descriptors into the request: [first, first + count) of the chain. False: not whole sectors. */
-static bool pieces_take(const struct serve_blk *b, const struct virtq_chain *chain, uint32_t first, uint32_t count,
-                        struct blk_request *r)
+/* Copies the data descriptors into the request: [first, first + count) of the chain. False: not
+ * whole sectors. */
+static bool pieces_take(const struct serve_blk *b, const struct virtq_chain *chain, uint32_t first,
+                        uint32_t count, struct blk_request *r)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -76,7 +81,9 @@ static bool pieces_take(const struct serve_blk *b, const struct virtq_chain *cha
         bytes += p->size_bytes;
     }
     r->piece_count = count;
-    r->sector_count = (uint32_t)(bytes / BLK_SECTOR_BYTES); /* 30 descriptors of less than 4 GiB: 2^28 at most */
+    r->sector_count =
+            (uint32_t)(bytes /
+                       BLK_SECTOR_BYTES); /* 30 descriptors of less than 4 GiB: 2^28 at most */
     return bytes != 0 && bytes % BLK_SECTOR_BYTES == 0;
 }
 
@@ -90,13 +97,15 @@ static void id_write(const struct serve_blk *b, const struct virtq_piece *p)
 }
 
 /*
- * Judges a request whose chain is already bounded by the window. Returns OK: r is ready for the driver;
+ * Judges a request whose chain is already bounded by the window. Returns OK: r is ready for the
+ * driver;
  * ERR_EXISTS: answered here; else what the client is told.
  */
-static err_t judge(const struct serve_blk *b, const struct virtq_chain *chain, const struct virtio_blk_outhdr *header,
-                   struct blk_request *r)
+static err_t judge(const struct serve_blk *b, const struct virtq_chain *chain,
+                   const struct virtio_blk_outhdr *header, struct blk_request *r)
 {
-    const uint32_t reads = chain->read_count - 1U, writes = chain->write_count - 1U; /* data descriptors */
+    const uint32_t reads = chain->read_count - 1U,
+                   writes = chain->write_count - 1U; /* data descriptors */
     const uint32_t data_first = chain->read_count;
     switch (header->type) {
     case VIRTIO_BLK_T_IN:
@@ -130,12 +139,16 @@ static uint8_t status_of(err_t result)
     return result == ERR_NOT_SUPPORTED ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR;
 }
 
-/* Places a fetched chain in the next slot. Returns OK: submit it | ERR_AGAIN: it is done already | ERR_PEER: no request. */
-static err_t slot_fill(struct serve_blk *b, const struct virtq_chain *chain, struct serve_blk_slot *slot)
+/* Places a fetched chain in the next slot. Returns OK: submit it | ERR_AGAIN: it is done already
+ * | ERR_PEER: no request. */
+static err_t slot_fill(struct serve_blk *b, const struct virtq_chain *chain,
+                       struct serve_blk_slot *slot)
 {
-    if (chain->read_count == 0 || chain->write_count == 0) return ERR_PEER; /* neither header nor status */
+    if (chain->read_count == 0 || chain->write_count == 0)
+        return ERR_PEER; /* neither header nor status */
     const struct virtq_piece *last = &chain->piece[chain->read_count + chain->write_count - 1];
-    if (chain->piece[0].size_bytes != sizeof(struct virtio_blk_outhdr) || last->size_bytes != 1) return ERR_PEER;
+    if (chain->piece[0].size_bytes != sizeof(struct virtio_blk_outhdr) || last->size_bytes != 1)
+        return ERR_PEER;
     slot->head = chain->head;
     slot->status_offset = last->offset;
     slot->done = false;
@@ -157,11 +170,13 @@ static err_t slot_fill(struct serve_blk *b, const struct virtq_chain *chain, str
 void serve_blk_done(struct blk_request *request)
 {
     struct serve_blk_slot *slot = (struct serve_blk_slot *)(void *)request;
-    STATIC_ASSERT(offsetof(struct serve_blk_slot, request) == 0, "a request is the start of its slot");
+    STATIC_ASSERT(offsetof(struct serve_blk_slot, request) == 0,
+                  "a request is the start of its slot");
     slot->done = true;
 }
 
-/* Completes what is done, oldest first: a younger request waits for an older one. Returns how many. */
+/* Completes what is done, oldest first: a younger request waits for an older one. Returns how
+ * many. */
 static uint32_t complete_in_order(struct serve_blk *b)
 {
     uint32_t count = 0;
@@ -172,7 +187,8 @@ static uint32_t complete_in_order(struct serve_blk *b)
             volatile uint8_t *status = b->serve.window + slot->status_offset;
             *status = status_of(result);
             /* The used index is released after the status byte; pairs with the client's acquire. */
-            seam_complete(&b->serve.queue[QUEUE], slot->head, result == OK ? slot->written_bytes : 1);
+            seam_complete(&b->serve.queue[QUEUE], slot->head,
+                          result == OK ? slot->written_bytes : 1);
         }
         b->oldest = (b->oldest + 1) % SERVE_BLK_IN_FLIGHT;
         b->in_flight--;
@@ -189,7 +205,8 @@ static void fetch(struct serve_blk *b)
         struct serve_blk_slot *slot = &b->slot[(b->oldest + b->in_flight) % SERVE_BLK_IN_FLIGHT];
         struct virtq_chain chain;
         err_t e = seam_fetch(&b->serve.queue[QUEUE], &chain);
-        if (e == OK) e = slot_fill(b, &chain, slot);
+        if (e == OK)
+            e = slot_fill(b, &chain, slot);
         else if (e == ERR_AGAIN) {
             b->look = false;
             return;
@@ -222,7 +239,8 @@ void serve_blk_on_irq(void *ctx)
         b->serve.running = false;
         cancel_all(b);
     } else if (!b->serve.running && (events & LINK_EV_STATUS) != 0) {
-        /* Requests of a life before were drained before its reset was acknowledged, or the link never ran. */
+        /* Requests of a life before were drained before its reset was acknowledged, or the link
+         * never ran. */
         b->look = b->in_flight == 0 && serve_try_start(&b->serve) == OK;
     } else {
         b->look = b->serve.running;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Image header (abi/image.h) and entry: EL1h, MMU off, interrupts masked, x0 = bootinfo, RAM scrubbed. */
+/* Image header (abi/image.h) and entry: EL1h, MMU off, interrupts masked, x0 = bootinfo, RAM
+ * scrubbed. */
 
 #define SCTLR_EL1_ON 0x30d8180d /* RES1, WXN, I, SA, C, M; A off */
 #define CACHE_LINE   64

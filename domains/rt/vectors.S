@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Exception vectors. Interrupts stay masked for good (loop.c polls), so every exception taken here is the end. */
+/* Exception vectors. Interrupts stay masked for good (loop.c polls), so every exception taken
+ * here is the end. */
 
     .section .text.vectors, "ax"
     .balign 2048

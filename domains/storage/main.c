@@ -10,7 +10,7 @@
 
 static struct {
     const struct blk_driver *driver;
-    void *device; /* one of the two below */
+    void *device;        /* one of the two below */
     uint32_t device_idx; /* in bootinfo */
     uint32_t link_count, next_link;
     struct serve_blk link[LINK_MAX];

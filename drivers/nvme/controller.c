@@ -18,23 +18,23 @@ enum {
     REG_DOORBELLS = 0x1000,
 };
 
-#define CAP_MQES       BITS(15, 0)
-#define CAP_TO         BITS(31, 24) /* units of 500 ms */
-#define CAP_HI_DSTRD   BITS(3, 0)
-#define CAP_HI_MPSMIN  BITS(19, 16)
-#define CC_EN          BIT(0)
-#define CC_IOSQES      FIELD(BITS(19, 16), 6)
-#define CC_IOCQES      FIELD(BITS(23, 20), 4)
-#define CSTS_RDY       BIT(0)
-#define CSTS_CFS       BIT(1)
+#define CAP_MQES      BITS(15, 0)
+#define CAP_TO        BITS(31, 24) /* units of 500 ms */
+#define CAP_HI_DSTRD  BITS(3, 0)
+#define CAP_HI_MPSMIN BITS(19, 16)
+#define CC_EN         BIT(0)
+#define CC_IOSQES     FIELD(BITS(19, 16), 6)
+#define CC_IOCQES     FIELD(BITS(23, 20), 4)
+#define CSTS_RDY      BIT(0)
+#define CSTS_CFS      BIT(1)
 
 enum { ADMIN_CREATE_SQ = 1, ADMIN_CREATE_CQ = 5, ADMIN_IDENTIFY = 6, ADMIN_SET_FEATURES = 9 };
 enum { IDENTIFY_NAMESPACE = 0, IDENTIFY_CONTROLLER = 1 };
 enum { FEATURE_WRITE_CACHE = 6, FEATURE_QUEUE_COUNT = 7 };
 
-#define NAMESPACE   1
-#define SLEEP_NS    20000
-#define QUICK_POLLS 8
+#define NAMESPACE       1
+#define SLEEP_NS        20000
+#define QUICK_POLLS     8
 #define ADMIN_POLLS_MAX 250000 /* 5 s */
 
 static uint32_t reg_read(const struct nvme *n, uint32_t offset)
@@ -63,7 +63,8 @@ void nvme_submit(struct nvme *n, struct nvme_queue *q, const struct nvme_command
 bool nvme_take(struct nvme_queue *q, struct nvme_completion *out)
 {
     const volatile struct nvme_completion *c = &q->completion[q->head];
-    uint16_t status = atomic_load_explicit((const volatile _Atomic uint16_t *)&c->status, memory_order_acquire);
+    uint16_t status = atomic_load_explicit((const volatile _Atomic uint16_t *)&c->status,
+                                           memory_order_acquire);
     if ((status & 1) != q->phase) return false;
     *out = (struct nvme_completion){ .result = c->result, .id = c->id, .status = status };
     q->head = (q->head + 1) % NVME_QUEUE_DEPTH;
@@ -74,6 +75,11 @@ bool nvme_take(struct nvme_queue *q, struct nvme_completion *out)
 void nvme_taken(struct nvme *n, const struct nvme_queue *q)
 {
     reg_write(n, doorbell(n, q->id, true), q->head);
+}
+
+void nvme_mask_interrupt(struct nvme *n)
+{
+    reg_write(n, REG_INTMS, UINT32_MAX);
 }
 
 static err_t wait_ready(struct nvme *n, bool ready)
@@ -152,7 +158,8 @@ static err_t read_namespace(struct nvme *n)
     uint32_t format_word = word_at(n, 128 + 4 * format_idx);
     uint32_t block_shift = (format_word >> 16) & 0xff, metadata_bytes = format_word & 0xffff;
     if (blocks == 0) return ERR_NO_ENTRY;
-    if (block_shift < 9 || block_shift > 12 || metadata_bytes != 0 || blocks >> 48 != 0) return ERR_NOT_SUPPORTED;
+    if (block_shift < 9 || block_shift > 12 || metadata_bytes != 0 || blocks >> 48 != 0)
+        return ERR_NOT_SUPPORTED;
     n->sector_shift = block_shift - 9;
     n->geometry = (struct blk_geometry){
         .sector_count = blocks << n->sector_shift,
@@ -166,7 +173,9 @@ static void queue_reset(struct nvme_queue *q, uint32_t id, struct nvme_command *
                         struct nvme_completion *completion)
 {
     memset(completion, 0, NVME_QUEUE_DEPTH * sizeof(*completion));
-    *q = (struct nvme_queue){ .submission = submission, .completion = completion, .id = id, .phase = 1 };
+    *q = (struct nvme_queue){
+        .submission = submission, .completion = completion, .id = id, .phase = 1
+    };
 }
 
 static err_t create_io_queues(struct nvme *n)
@@ -182,20 +191,23 @@ static err_t create_io_queues(struct nvme *n)
     const struct nvme_command submission = {
         .opcode = ADMIN_CREATE_SQ,
         .prp1 = (uintptr_t)n->memory.io_submission,
-        .dword = { (NVME_QUEUE_DEPTH - 1) << 16 | 1, 1 << 16 | 1 }, /* to completion queue 1, contiguous */
+        .dword = { (NVME_QUEUE_DEPTH - 1) << 16 | 1,
+                   1 << 16 | 1 }, /* to completion queue 1, contiguous */
     };
     e = admin(n, &completion);
     return e == OK ? admin(n, &submission) : e;
 }
 
-/* Stops the controller: RDY read back as 0 is the proof that no command of an earlier life goes on. */
+/* Stops the controller: RDY read back as 0 is the proof that no command of an earlier life goes
+ * on. */
 static err_t reset(struct nvme *n)
 {
     uint32_t cap = reg_read(n, REG_CAP), cap_hi = reg_read(n, REG_CAP_HI);
     uint64_t timeout_ns = (FIELD_OF(CAP_TO, cap) + 1) * 500000000;
     n->ready_polls_max = (uint32_t)(timeout_ns / SLEEP_NS) + QUICK_POLLS;
     n->doorbell_stride = 4U << FIELD_OF(CAP_HI_DSTRD, cap_hi);
-    if (FIELD_OF(CAP_MQES, cap) + 1 < NVME_QUEUE_DEPTH || FIELD_OF(CAP_HI_MPSMIN, cap_hi) != 0) return ERR_NOT_SUPPORTED;
+    if (FIELD_OF(CAP_MQES, cap) + 1 < NVME_QUEUE_DEPTH || FIELD_OF(CAP_HI_MPSMIN, cap_hi) != 0)
+        return ERR_NOT_SUPPORTED;
     if (doorbell(n, 1, true) + 4 > n->regs_bytes) return ERR_NOT_SUPPORTED;
     reg_write(n, REG_CC, 0);
     return wait_ready(n, false);
@@ -204,7 +216,7 @@ static err_t reset(struct nvme *n)
 static err_t enable(struct nvme *n)
 {
     queue_reset(&n->admin, 0, n->memory.admin_submission, n->memory.admin_completion);
-    reg_write(n, REG_INTMS, UINT32_MAX);
+    nvme_mask_interrupt(n);
     reg_write(n, REG_AQA, (NVME_QUEUE_DEPTH - 1) << 16 | (NVME_QUEUE_DEPTH - 1));
     reg_write(n, REG_ASQ, (uintptr_t)n->memory.admin_submission);
     reg_write(n, REG_ASQ + 4, (uintptr_t)n->memory.admin_submission >> 32);
@@ -238,7 +250,7 @@ err_t nvme_controller_start(struct nvme *n)
         e = create_io_queues(n);
     }
     if (e == OK) {
-        reg_write(n, REG_INTMC, 1);
+        if (!n->polled) reg_write(n, REG_INTMC, 1);
         return OK;
     }
     char line[80];

@@ -6,7 +6,17 @@ enum { IO_FLUSH = 0, IO_WRITE = 1, IO_READ = 2 };
 
 #define NAMESPACE 1
 
-void nvme_init(struct nvme *n, void *regs, uint64_t regs_bytes, bool keep_write_cache, const struct blk_env *env)
+/*
+ * A controller that is reset with completions not yet taken may leave its interrupt pin high for
+ * good (QEMU 10 does). After
+ * this many interrupts in a row that bring nothing, the pin is given up, and a timer looks while
+ * requests are in flight.
+ */
+#define EMPTY_INTERRUPTS_MAX 16
+#define POLL_NS              20000
+
+void nvme_init(struct nvme *n, void *regs, uint64_t regs_bytes, bool keep_write_cache,
+               const struct blk_env *env)
 {
     n->regs = regs;
     n->regs_bytes = regs_bytes;
@@ -21,15 +31,18 @@ static void finish(struct nvme *n, struct blk_request *r, err_t result)
 }
 
 /* Fills in what reads and writes add: addresses, blocks. */
-static err_t command_fill(struct nvme *n, struct blk_request *r, uint32_t slot_idx, struct nvme_command *c)
+static err_t command_fill(struct nvme *n, struct blk_request *r, uint32_t slot_idx,
+                          struct nvme_command *c)
 {
     const uint64_t sector = r->sector + r->sectors_done;
     const uint32_t unit_mask = (1U << n->sector_shift) - 1; /* sectors of one block, less one */
     if (r->op == BLK_WRITE && n->geometry.read_only) return ERR_READ_ONLY;
     if (((sector | r->sector_count) & unit_mask) != 0) return ERR_IO;
-    if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, n->geometry.sector_count)) return ERR_IO;
+    if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, n->geometry.sector_count))
+        return ERR_IO;
     struct nvme_prp prp;
-    err_t e = nvme_prp_fill(r, n->memory.prp[slot_idx], n->transfer_max_bytes, n->geometry.block_bytes, &prp);
+    err_t e = nvme_prp_fill(r, n->memory.prp[slot_idx], n->transfer_max_bytes,
+                            n->geometry.block_bytes, &prp);
     if (e != OK) return ERR_IO;
     n->slot[slot_idx].sectors = prp.size_bytes / BLK_SECTOR_BYTES;
     uint64_t block = sector >> n->sector_shift;
@@ -56,7 +69,8 @@ static err_t slot_start(struct nvme *n, uint32_t slot_idx)
     return OK;
 }
 
-/* After this no command runs: every request in flight has failed, and the controller is up again or broken. */
+/* After this no command runs: every request in flight has failed, and the controller is up again
+ * or broken. */
 static void recover(struct nvme *n)
 {
     n->broken = nvme_controller_start(n) != OK;
@@ -106,17 +120,8 @@ static err_t on_start(void *device, struct blk_geometry *geometry)
     return e;
 }
 
-static void on_submit(void *device, struct blk_request *request)
-{
-    struct nvme *n = device;
-    request->sectors_done = 0;
-    request->piece_idx = 0;
-    request->piece_offset = 0;
-    blk_fifo_put(&n->waiting, request);
-    run(n);
-}
-
-/* One command ended: the request goes on, or is done. Returns false for a completion that no command asked for. */
+/* One command ended: the request goes on, or is done. Returns false for a completion that no
+ * command asked for. */
 static bool slot_ended(struct nvme *n, const struct nvme_completion *c)
 {
     if (c->id >= NVME_IN_FLIGHT || n->slot[c->id].request == NULL) return false;
@@ -133,25 +138,71 @@ static bool slot_ended(struct nvme *n, const struct nvme_completion *c)
     return true;
 }
 
+/* Takes what has completed. Bounded by the queue: a device that keeps completing is taken up
+ * again later. */
+static uint32_t take_completions(struct nvme *n)
+{
+    struct nvme_completion c;
+    uint32_t count = 0;
+    bool sane = true;
+    while (sane && count < NVME_QUEUE_DEPTH && nvme_take(&n->io, &c)) {
+        count++;
+        sane = slot_ended(n, &c);
+    }
+    if (count != 0) nvme_taken(n, &n->io);
+    if (!sane) recover(n);
+    run(n);
+    return count;
+}
+
+static bool is_busy(const struct nvme *n)
+{
+    for (uint32_t i = 0; i < NVME_IN_FLIGHT; i++) {
+        if (n->slot[i].request != NULL) return true;
+    }
+    return false;
+}
+
+static void poll_arm(struct nvme *n)
+{
+    if (!n->polled || n->timer_is_armed || !is_busy(n)) return;
+    n->timer_is_armed =
+            /* not again before it fires: a steady stream of requests would put it off for ever */
+            true;
+    n->env->timer_arm(n->env->ctx, POLL_NS);
+}
+
+static void on_submit(void *device, struct blk_request *request)
+{
+    struct nvme *n = device;
+    request->sectors_done = 0;
+    request->piece_idx = 0;
+    request->piece_offset = 0;
+    blk_fifo_put(&n->waiting, request);
+    run(n);
+    poll_arm(n);
+}
+
 static void on_irq(void *device)
 {
     struct nvme *n = device;
-    if (n->broken) return;
-    struct nvme_completion c;
-    bool any = false, sane = true;
-    /* Bounded by the queue: a device that keeps completing is taken up again at its next interrupt. */
-    for (uint32_t i = 0; sane && i < NVME_QUEUE_DEPTH && nvme_take(&n->io, &c); i++) {
-        any = true;
-        sane = slot_ended(n, &c);
+    if (n->broken || take_completions(n) != 0) {
+        n->empty_interrupts = 0;
+        return;
     }
-    if (any) nvme_taken(n, &n->io);
-    if (!sane) recover(n);
-    run(n);
+    if (n->polled || ++n->empty_interrupts < EMPTY_INTERRUPTS_MAX) return;
+    n->polled = true;
+    nvme_mask_interrupt(n);
+    n->env->log(n->env->ctx, "nvme: the interrupt pin is stuck: polling from here on");
+    poll_arm(n);
 }
 
 static void on_timer(void *device)
 {
-    (void)device; /* this driver arms none */
+    struct nvme *n = device;
+    n->timer_is_armed = false;
+    if (!n->broken) (void)take_completions(n);
+    poll_arm(n);
 }
 
 const struct blk_driver nvme_driver = {

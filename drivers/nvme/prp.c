@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Physical region pages: how an NVMe command names memory (NVM Express Base Specification 1.4, section 4.3). */
+/* Physical region pages: how an NVMe command names memory (NVM Express Base Specification 1.4,
+ * section 4.3). */
 #include "drivers/nvme/nvme.h"
 
 /* Only the first entry may start inside a page, and only the last may end inside one. */
@@ -19,7 +20,8 @@ static uint32_t run_bytes(const struct blk_request *r, uint32_t max_bytes)
     return (uint32_t)MIN(bytes, max_bytes);
 }
 
-/* Moves the request on by n bytes and notes the address of each page after the first. Returns how many. */
+/* Moves the request on by n bytes and notes the address of each page after the first. Returns
+ * how many. */
 static uint32_t pages_take(struct blk_request *r, uint32_t size_bytes, uint64_t *list)
 {
     uint32_t count = 0;

@@ -6,7 +6,8 @@
 #define DESC_END   0x0002
 #define DESC_TRAN  0x0020
 
-/* A length field of 0 means 64 KiB, which some controllers get wrong: half of it keeps blocks whole and avoids it. */
+/* A length field of 0 means 64 KiB, which some controllers get wrong: half of it keeps blocks
+ * whole and avoids it. */
 #define DESC_BYTES_MAX KIB(32)
 
 /* The DesignWare controller of rk3566 must not cross this in one descriptor. */
@@ -22,14 +23,18 @@ static uint32_t desc_bytes(uint64_t addr, uint32_t size_bytes)
 err_t adma_fill(struct sdhci *s, struct blk_request *r, uint32_t *block_count)
 {
     uint32_t desc_count = 0, filled_bytes = 0;
-    const uint32_t want_bytes = MIN(r->sector_count - r->sectors_done, SDHCI_BLOCKS_MAX) * BLK_SECTOR_BYTES;
-    while (filled_bytes < want_bytes && desc_count < SDHCI_DESC_MAX && r->piece_idx < r->piece_count) {
+    const uint32_t want_bytes =
+            MIN(r->sector_count - r->sectors_done, SDHCI_BLOCKS_MAX) * BLK_SECTOR_BYTES;
+    while (filled_bytes < want_bytes && desc_count < SDHCI_DESC_MAX &&
+           r->piece_idx < r->piece_count) {
         const struct blk_piece *p = &r->piece[r->piece_idx];
         uint64_t addr = p->addr + r->piece_offset;
         uint32_t left_bytes = p->size_bytes - r->piece_offset;
-        if (((addr | left_bytes) & 3) != 0 || !range_is_inside(addr, left_bytes, 0, GIB(4))) return ERR_ARG;
+        if (((addr | left_bytes) & 3) != 0 || !range_is_inside(addr, left_bytes, 0, GIB(4)))
+            return ERR_ARG;
         uint32_t n = desc_bytes(addr, MIN(left_bytes, want_bytes - filled_bytes));
-        s->table[desc_count++] = (struct sdhci_desc){ DESC_VALID | DESC_TRAN, (uint16_t)n, (uint32_t)addr };
+        s->table[desc_count++] =
+                (struct sdhci_desc){ DESC_VALID | DESC_TRAN, (uint16_t)n, (uint32_t)addr };
         filled_bytes += n;
         r->piece_offset += n;
         if (r->piece_offset == p->size_bytes) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* SD memory card: initialization, addressing, state (SD Physical Layer Simplified Specification 6.00, chapter 4). */
+/* SD memory card: initialization, addressing, state (SD Physical Layer Simplified Specification
+ * 6.00, chapter 4). */
 #include "drivers/sdhci/sdhci.h"
 #include "lib/format.h"
 
@@ -25,12 +26,12 @@ enum {
 #define OP_COND_SLEEP_NS 10000000
 
 /* Error bits of R1: 25 (locked) and 12..9 (state) are no errors. */
-#define R1_ERRORS        0xfdf98008U
-#define R1_ILLEGAL       BIT(22) /* of the command before */
-#define R1_STATE(r1)     FIELD_OF(BITS(12, 9), r1)
-#define R1_READY         BIT(8)
-#define STATE_TRAN       4
-#define STATE_PRG        7
+#define R1_ERRORS    0xfdf98008U
+#define R1_ILLEGAL   BIT(22) /* of the command before */
+#define R1_STATE(r1) FIELD_OF(BITS(12, 9), r1)
+#define R1_READY     BIT(8)
+#define STATE_TRAN   4
+#define STATE_PRG    7
 
 #define CLOCK_DATA_HZ 25000000 /* default speed, which every card has */
 
@@ -39,7 +40,8 @@ bool card_r1_is_error(uint32_t r1)
     return (r1 & R1_ERRORS) != 0;
 }
 
-/* Bits hi..lo of the 128-bit register behind an R2 answer; the controller drops bits 7..0 (the CRC). */
+/* Bits hi..lo of the 128-bit register behind an R2 answer; the controller drops bits 7..0 (the
+ * CRC). */
 static uint32_t r2_bits(const struct sdhci_answer *r2, uint32_t hi, uint32_t lo)
 {
     uint32_t at = lo - 8, count = hi - lo + 1;
@@ -74,7 +76,8 @@ static err_t command(struct sdhci *s, uint8_t index, enum sdhci_response respons
     return is_r1 && card_r1_is_error(answer->word[0]) ? ERR_IO : OK;
 }
 
-/* An application command: CMD55 first. Its R1 may still report CMD8 as illegal, which old cards do not know. */
+/* An application command: CMD55 first. Its R1 may still report CMD8 as illegal, which old cards
+ * do not know. */
 static err_t app_command(struct sdhci *s, uint8_t index, enum sdhci_response response, uint32_t arg,
                          struct sdhci_answer *answer)
 {

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* SD Host Controller registers. 32-bit aligned accesses only: a DMA guard in front of the page allows no others. */
+/* SD Host Controller registers. 32-bit aligned accesses only: a DMA guard in front of the page
+ * allows no others. */
 #include "drivers/sdhci/sdhci.h"
 #include "lib/mmio.h"
 
 /* Offsets of 32-bit words; the specification's 8- and 16-bit registers are fields of them. */
 enum {
-    REG_BLOCK = 0x04,    /* block size 11..0, block count 31..16 */
+    REG_BLOCK = 0x04, /* block size 11..0, block count 31..16 */
     REG_ARG = 0x08,
-    REG_COMMAND = 0x0c,  /* transfer mode 15..0, command 31..16: one write, the upper half starts it */
+    REG_COMMAND =
+            0x0c, /* transfer mode 15..0, command 31..16: one write, the upper half starts it */
     REG_RESPONSE = 0x10, /* four words */
     REG_PRESENT = 0x24,
-    REG_HOST = 0x28,  /* host control 7..0, power 15..8, block gap 23..16, wake-up 31..24 */
-    REG_CLOCK = 0x2c, /* clock 15..0, data time-out 19..16, software reset 26..24 */
+    REG_HOST = 0x28,   /* host control 7..0, power 15..8, block gap 23..16, wake-up 31..24 */
+    REG_CLOCK = 0x2c,  /* clock 15..0, data time-out 19..16, software reset 26..24 */
     REG_STATUS = 0x30, /* normal 15..0, error 31..16; write 1 to clear */
     REG_STATUS_ENABLE = 0x34,
     REG_SIGNAL_ENABLE = 0x38,
@@ -30,21 +32,21 @@ enum {
 #define HOST_DMA_ADMA2 FIELD(BITS(4, 3), 2)
 #define HOST_POWER_3V3 FIELD(BITS(15, 8), 0x0f) /* 3.3 V, bus power on */
 
-#define CLOCK_INTERNAL BIT(0)
-#define CLOCK_STABLE   BIT(1)
-#define CLOCK_CARD     BIT(2)
-#define CLOCK_DIV_HI   BITS(7, 6) /* bits 9..8 of the divider, version 3 on */
-#define CLOCK_DIV_LO   BITS(15, 8)
-#define CLOCK_TIMEOUT  FIELD(BITS(19, 16), 0xe) /* the longest: 2^27 cycles */
+#define CLOCK_INTERNAL  BIT(0)
+#define CLOCK_STABLE    BIT(1)
+#define CLOCK_CARD      BIT(2)
+#define CLOCK_DIV_HI    BITS(7, 6) /* bits 9..8 of the divider, version 3 on */
+#define CLOCK_DIV_LO    BITS(15, 8)
+#define CLOCK_TIMEOUT   FIELD(BITS(19, 16), 0xe) /* the longest: 2^27 cycles */
 #define CLOCK_RESET_ALL BIT(24)
 
-#define STATUS_COMMAND  BIT(0)
-#define STATUS_TRANSFER BIT(1)
-#define STATUS_ERRORS   BITS(31, 16)
+#define STATUS_COMMAND         BIT(0)
+#define STATUS_TRANSFER        BIT(1)
+#define STATUS_ERRORS          BITS(31, 16)
 #define STATUS_COMMAND_TIMEOUT BIT(16)
 #define STATUS_DATA_TIMEOUT    BIT(20)
-#define STATUS_ENABLED  (STATUS_COMMAND | STATUS_TRANSFER | BITS(25, 16))
-#define SIGNAL_ENABLED  (STATUS_TRANSFER | BITS(25, 16)) /* one interrupt a data command */
+#define STATUS_ENABLED         (STATUS_COMMAND | STATUS_TRANSFER | BITS(25, 16))
+#define SIGNAL_ENABLED         (STATUS_TRANSFER | BITS(25, 16)) /* one interrupt a data command */
 
 #define MODE_DMA    BIT(0)
 #define MODE_COUNT  BIT(1)
@@ -54,16 +56,17 @@ enum {
 
 #define COMMAND_INDEX BITS(29, 24)
 #define COMMAND_DATA  BIT(21)
-#define COMMAND_R1    (FIELD(BITS(17, 16), 2) | BIT(19) | BIT(20)) /* 48 bits, checks of CRC and index */
+#define COMMAND_R1 \
+    (FIELD(BITS(17, 16), 2) | BIT(19) | BIT(20)) /* 48 bits, checks of CRC and index */
 
-#define CAPS_ADMA2       BIT(19)
-#define CAPS_BASE_CLOCK  BITS(15, 8) /* MHz; 13..8 before version 3 */
-#define VERSION_3        2
+#define CAPS_ADMA2        BIT(19)
+#define CAPS_BASE_CLOCK   BITS(15, 8) /* MHz; 13..8 before version 3 */
+#define VERSION_3         2
 #define CLOCK_IDENTIFY_HZ 400000
 
-#define QUICK_POLLS  64     /* before the driver sleeps: commands at full speed need ~4 us */
-#define SLEEP_NS     50000
-#define SLEEPS_MAX   2000   /* 100 ms in all */
+#define QUICK_POLLS     64 /* before the driver sleeps: commands at full speed need ~4 us */
+#define SLEEP_NS        50000
+#define SLEEPS_MAX      2000  /* 100 ms in all */
 #define BUSY_SLEEPS_MAX 20000 /* 1 s: longest busy of R1b */
 
 static inline uint32_t reg_read(const struct sdhci *s, uint32_t offset)
@@ -76,8 +79,10 @@ static inline void reg_write(struct sdhci *s, uint32_t offset, uint64_t value)
     mmio_write32(s->regs + offset, (uint32_t)value);
 }
 
-/* Waits until (reg & mask) is `want`, or any bit of `stop` is set: quick looks first, then with sleep. */
-static err_t reg_wait(struct sdhci *s, uint32_t offset, uint64_t mask, uint64_t want, uint32_t sleeps_max)
+/* Waits until (reg & mask) is `want`, or any bit of `stop` is set: quick looks first, then with
+ * sleep. */
+static err_t reg_wait(struct sdhci *s, uint32_t offset, uint64_t mask, uint64_t want,
+                      uint32_t sleeps_max)
 {
     for (uint32_t i = 0; i < QUICK_POLLS + sleeps_max; i++) {
         if ((reg_read(s, offset) & mask) == want) return OK;
@@ -100,7 +105,8 @@ static uint32_t base_clock_hz(const struct sdhci *s, uint32_t version)
     return (version >= VERSION_3 ? mhz : mhz & 0x3f) * 1000000;
 }
 
-/* The divider field for base / (2 * n) <= freq: any n from version 3 on, a power of two before. 0: undivided. */
+/* The divider field for base / (2 * n) <= freq: any n from version 3 on, a power of two before.
+ * 0: undivided. */
 static uint32_t clock_divider(uint32_t base_hz, uint32_t freq_hz, uint32_t version)
 {
     if (base_hz <= freq_hz) return 0;
@@ -117,8 +123,10 @@ err_t host_set_clock(struct sdhci *s, uint32_t freq_hz)
 {
     uint32_t version = (reg_read(s, REG_VERSION) >> 16) & 0xff;
     uint32_t n = clock_divider(base_clock_hz(s, version), freq_hz, version);
-    uint64_t clock = CLOCK_TIMEOUT | FIELD(CLOCK_DIV_LO, n & 0xff) | FIELD(CLOCK_DIV_HI, n >> 8) | CLOCK_INTERNAL;
-    reg_write(s, REG_CLOCK, reg_read(s, REG_CLOCK) & ~(CLOCK_CARD | CLOCK_RESET_ALL)); /* off while it changes */
+    uint64_t clock = CLOCK_TIMEOUT | FIELD(CLOCK_DIV_LO, n & 0xff) | FIELD(CLOCK_DIV_HI, n >> 8) |
+                     CLOCK_INTERNAL;
+    reg_write(s, REG_CLOCK,
+              reg_read(s, REG_CLOCK) & ~(CLOCK_CARD | CLOCK_RESET_ALL)); /* off while it changes */
     reg_write(s, REG_CLOCK, clock);
     err_t e = reg_wait(s, REG_CLOCK, CLOCK_STABLE, CLOCK_STABLE, SLEEPS_MAX);
     if (e == OK) reg_write(s, REG_CLOCK, clock | CLOCK_CARD);
@@ -166,7 +174,8 @@ static err_t status_wait(struct sdhci *s, uint64_t bit, uint32_t sleeps_max)
         uint32_t status = reg_read(s, REG_STATUS);
         if ((status & STATUS_ERRORS) != 0) {
             reg_write(s, REG_STATUS, status);
-            return (status & (STATUS_COMMAND_TIMEOUT | STATUS_DATA_TIMEOUT)) != 0 ? ERR_TIMEOUT : ERR_IO;
+            return (status & (STATUS_COMMAND_TIMEOUT | STATUS_DATA_TIMEOUT)) != 0 ? ERR_TIMEOUT
+                                                                                  : ERR_IO;
         }
         if ((status & bit) != 0) {
             reg_write(s, REG_STATUS, bit);
@@ -199,13 +208,15 @@ err_t host_command(struct sdhci *s, const struct sdhci_command *c, struct sdhci_
 
 err_t host_transfer(struct sdhci *s, uint8_t index, uint32_t arg, uint32_t block_count, bool read)
 {
-    if ((reg_read(s, REG_PRESENT) & (PRESENT_CMD_INHIBIT | PRESENT_DAT_INHIBIT)) != 0) return ERR_BUSY;
+    if ((reg_read(s, REG_PRESENT) & (PRESENT_CMD_INHIBIT | PRESENT_DAT_INHIBIT)) != 0)
+        return ERR_BUSY;
     uint64_t mode = MODE_DMA | (read ? MODE_READ : 0);
     if (block_count > 1) mode |= MODE_COUNT | MODE_MULTI | MODE_AUTO12;
     reg_write(s, REG_ADMA_ADDR, (uintptr_t)s->table);
     reg_write(s, REG_BLOCK, BLK_SECTOR_BYTES | block_count << 16);
     reg_write(s, REG_ARG, arg);
-    mmio_barrier(); /* the table must be in memory before the controller starts; pairs with its first fetch */
+    /* the table must be in memory before the controller starts; pairs with its first fetch */
+    mmio_barrier();
     reg_write(s, REG_COMMAND, mode | FIELD(COMMAND_INDEX, index) | COMMAND_R1 | COMMAND_DATA);
     return OK;
 }
@@ -217,7 +228,8 @@ err_t host_take_interrupt(struct sdhci *s, uint32_t *r1)
     reg_write(s, REG_STATUS, status);
     if ((status & STATUS_ERRORS) != 0) return ERR_IO;
     if ((status & STATUS_TRANSFER) == 0) return ERR_AGAIN;
-    mmio_barrier(); /* what the device wrote is seen after its completion; pairs with the controller's last write */
+    /* what the device wrote is seen after its completion; pairs with the controller's last write */
+    mmio_barrier();
     *r1 = reg_read(s, REG_RESPONSE);
     return OK;
 }

@@ -35,23 +35,27 @@ static err_t start_command(struct sdhci *s)
     uint64_t sector = r->sector + r->sectors_done;
     bool read = r->op == BLK_READ;
     if (!read && s->geometry.read_only) return ERR_READ_ONLY;
-    if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, s->geometry.sector_count)) return ERR_IO;
+    if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, s->geometry.sector_count))
+        return ERR_IO;
     uint64_t arg = s->block_addressed ? sector : sector * BLK_SECTOR_BYTES;
     if (arg > UINT32_MAX) return ERR_IO;
     err_t e = adma_fill(s, r, &s->command_blocks);
     if (e != OK) return ERR_IO;
     bool multi = s->command_blocks > 1;
-    uint8_t index = read ? (multi ? CMD_READ_MULTI : CMD_READ) : (multi ? CMD_WRITE_MULTI : CMD_WRITE);
+    uint8_t index =
+            read ? (multi ? CMD_READ_MULTI : CMD_READ) : (multi ? CMD_WRITE_MULTI : CMD_WRITE);
     e = host_transfer(s, index, (uint32_t)arg, s->command_blocks, read);
     if (e == OK) s->state = SDHCI_TRANSFER;
     return e;
 }
 
-/* All writes are acknowledged by the card; they are on the medium when it leaves the programming state. */
+/* All writes are acknowledged by the card; they are on the medium when it leaves the programming
+ * state. */
 static err_t poll_flush(struct sdhci *s)
 {
     err_t e = card_status(s);
-    if (e != ERR_AGAIN || ++s->flush_polls > FLUSH_POLLS_MAX) return e == ERR_AGAIN ? ERR_TIMEOUT : e;
+    if (e != ERR_AGAIN || ++s->flush_polls > FLUSH_POLLS_MAX)
+        return e == ERR_AGAIN ? ERR_TIMEOUT : e;
     s->state = SDHCI_FLUSH;
     s->env->timer_arm(s->env->ctx, FLUSH_POLL_NS);
     return ERR_AGAIN;

@@ -7,7 +7,8 @@
 #define SDHCI_DESC_MAX   128  /* ADMA2 descriptors of one command: also the guard's limit */
 #define SDHCI_BLOCKS_MAX 2048 /* blocks of one command: 1 MiB */
 
-/* ADMA2 descriptor with a 32-bit address (SD Host Controller Simplified Specification 3.00, section 1.13.3). */
+/* ADMA2 descriptor with a 32-bit address (SD Host Controller Simplified Specification 3.00,
+ * section 1.13.3). */
 struct sdhci_desc {
     uint16_t attr;
     uint16_t size_bytes;
@@ -25,7 +26,7 @@ enum sdhci_state {
 struct sdhci {
     uint8_t *regs;             /* borrowed: the register page, device memory */
     const struct blk_env *env; /* borrowed (outlives the driver) */
-    uint32_t clock_hz;         /* base clock where the firmware states one, else 0: the controller says */
+    uint32_t clock_hz; /* base clock where the firmware states one, else 0: the controller says */
     enum sdhci_state state;
     bool dma_is_open;
     bool block_addressed; /* SDHC and SDXC; SDSC counts bytes */
@@ -35,7 +36,8 @@ struct sdhci {
     uint32_t command_blocks;    /* of the running command */
     uint32_t flush_polls;
     struct blk_fifo waiting;
-    struct sdhci_desc table[SDHCI_DESC_MAX] __attribute__((aligned(1024))); /* read by the controller */
+    struct sdhci_desc table[SDHCI_DESC_MAX]
+            __attribute__((aligned(1024))); /* read by the controller */
 };
 
 extern const struct blk_driver sdhci_driver;
@@ -58,7 +60,7 @@ struct sdhci_answer {
     uint32_t word[4]; /* R2: bits 127..8 of the register, from bit 0 of word[0] on */
 };
 
-/** SRST_ALL, and the wait for its proof (the bit read back as 0). ERR_TIMEOUT: not within 100 ms. */
+/** SRST_ALL, and the wait for its proof (the bit reads 0). ERR_TIMEOUT: not within 100 ms. */
 err_t host_reset(struct sdhci *s) MUST_CHECK;
 /** Power, identification clock, time-out, ADMA2, interrupts off. ERR_NOT_SUPPORTED, ERR_TIMEOUT. */
 err_t host_setup(struct sdhci *s) MUST_CHECK;
@@ -67,11 +69,16 @@ err_t host_set_clock(struct sdhci *s, uint32_t freq_hz) MUST_CHECK;
 void host_set_width_4(struct sdhci *s);
 /** True when a card is in its slot; *writable from the write-protect switch. */
 bool host_has_card(const struct sdhci *s, bool *writable);
-/** One command without data, waited for. ERR_TIMEOUT: no answer or the line stays busy; ERR_IO: damaged. */
-err_t host_command(struct sdhci *s, const struct sdhci_command *command, struct sdhci_answer *answer) MUST_CHECK;
-/** Starts a data command of block_count blocks through s->table. ERR_BUSY: the lines are not free; nothing started. */
-err_t host_transfer(struct sdhci *s, uint8_t index, uint32_t arg, uint32_t block_count, bool read) MUST_CHECK;
-/** Takes the interrupt: OK: transfer complete, *r1 set | ERR_AGAIN: not ours or not yet | ERR_IO: an error bit is set. */
+/** One command without data, waited for. ERR_TIMEOUT: no answer or the line stays busy; ERR_IO:
+ * damaged. */
+err_t host_command(struct sdhci *s, const struct sdhci_command *command,
+                   struct sdhci_answer *answer) MUST_CHECK;
+/** Starts a data command of block_count blocks through s->table. ERR_BUSY: the lines are not
+ * free; nothing started. */
+err_t host_transfer(struct sdhci *s, uint8_t index, uint32_t arg, uint32_t block_count,
+                    bool read) MUST_CHECK;
+/** Takes the interrupt: OK: transfer complete, *r1 set | ERR_AGAIN: not ours or not yet | ERR_IO:
+ * an error bit is set. */
 err_t host_take_interrupt(struct sdhci *s, uint32_t *r1) MUST_CHECK;
 
 /* card.c: initialization and state. */
@@ -87,6 +94,7 @@ uint64_t card_csd_sectors(const struct sdhci_answer *csd);
 /* adma.c: the descriptor table. */
 /**
  * Fills s->table from where the request stands, and advances it: at most SDHCI_BLOCKS_MAX blocks.
- * Returns  OK, *block_count > 0 | ERR_ARG: a piece that ADMA2 cannot address (alignment, above 4 GiB, part of a block)
+ * Returns  OK, *block_count > 0 | ERR_ARG: a piece that ADMA2 cannot address (alignment, above 4
+ *          GiB, part of a block)
  */
 err_t adma_fill(struct sdhci *s, struct blk_request *request, uint32_t *block_count) MUST_CHECK;

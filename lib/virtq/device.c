@@ -2,8 +2,8 @@
 /* The split ring, device end. */
 #include "lib/virtq/device.h"
 
-err_t virtq_device_start(struct virtq_device *q, const void *desc, const void *avail, void *used, uint32_t entry_count,
-                         uint16_t used_idx)
+err_t virtq_device_start(struct virtq_device *q, const void *desc, const void *avail, void *used,
+                         uint32_t entry_count, uint16_t used_idx)
 {
     if (!ring_size_is_valid(entry_count)) return ERR_ARG;
     q->desc = desc;
@@ -18,11 +18,15 @@ err_t virtq_device_start(struct virtq_device *q, const void *desc, const void *a
 }
 
 /* Takes one descriptor, as fetched, into the chain. */
-static err_t piece_add(const struct virtq_window *w, const struct vring_desc *d, struct virtq_chain *chain)
+static err_t piece_add(const struct virtq_window *w, const struct vring_desc *d,
+                       struct virtq_chain *chain)
 {
     bool writes = (d->flags & VRING_DESC_F_WRITE) != 0;
-    uint64_t offset = d->addr - w->client_base; /* wraps to a huge offset below the base: refused by the range check */
-    if (!range_is_inside(offset, d->len, writes ? w->write_offset : 0, w->size_bytes)) return ERR_PEER;
+    uint64_t offset =
+            d->addr -
+            w->client_base; /* wraps to a huge offset below the base: refused by the range check */
+    if (!range_is_inside(offset, d->len, writes ? w->write_offset : 0, w->size_bytes))
+        return ERR_PEER;
     if (!writes && chain->write_count != 0) return ERR_PEER;
     chain->piece[chain->read_count + chain->write_count] = (struct virtq_piece){ offset, d->len };
     if (writes) {
@@ -38,7 +42,8 @@ err_t virtq_fetch(struct virtq_device *q, struct virtq_chain *chain)
     if (q->avail_known == q->avail_seen) {
         uint16_t idx = ring_index(&q->avail->idx);
         uint16_t used_up = (uint16_t)(idx - q->used_idx); /* in flight with us, and new ones */
-        if (used_up > q->entry_count || (uint16_t)(q->avail_seen - q->used_idx) > used_up) return ERR_PEER;
+        if (used_up > q->entry_count || (uint16_t)(q->avail_seen - q->used_idx) > used_up)
+            return ERR_PEER;
         q->avail_known = idx;
         if (idx == q->avail_seen) return ERR_AGAIN;
     }
@@ -50,7 +55,8 @@ err_t virtq_fetch(struct virtq_device *q, struct virtq_chain *chain)
     for (uint32_t i = 0; i < limit; i++) {
         if (at >= q->entry_count) return ERR_PEER;
         const volatile struct vring_desc *shared = &q->desc[at];
-        struct vring_desc d = { shared->addr, shared->len, shared->flags, shared->next }; /* one fetch each */
+        struct vring_desc d = { shared->addr, shared->len, shared->flags,
+                                shared->next }; /* one fetch each */
         if (d.flags & ~(VRING_DESC_F_NEXT | VRING_DESC_F_WRITE)) return ERR_PEER;
         if (piece_add(&q->window, &d, chain) != OK) return ERR_PEER;
         if ((d.flags & VRING_DESC_F_NEXT) == 0) {

@@ -2,7 +2,8 @@
 /* The split ring, driver end. */
 #include "lib/virtq/driver.h"
 
-err_t virtq_driver_start(struct virtq_driver *q, void *desc, void *avail, void *used, uint32_t entry_count)
+err_t virtq_driver_start(struct virtq_driver *q, void *desc, void *avail, void *used,
+                         uint32_t entry_count)
 {
     if (!ring_size_is_valid(entry_count)) return ERR_ARG;
     volatile struct vring_avail *a = avail;
@@ -39,7 +40,8 @@ static err_t buffers_check(const struct virtq_buffer *buffers, uint32_t count)
     return OK;
 }
 
-err_t virtq_post(struct virtq_driver *q, const struct virtq_buffer *buffers, uint32_t count, uint16_t *head)
+err_t virtq_post(struct virtq_driver *q, const struct virtq_buffer *buffers, uint32_t count,
+                 uint16_t *head)
 {
     err_t e = buffers_check(buffers, count);
     if (e != OK) return e;
@@ -51,7 +53,8 @@ err_t virtq_post(struct virtq_driver *q, const struct virtq_buffer *buffers, uin
         bool last = i + 1 == count;
         d->addr = buffers[i].addr;
         d->len = buffers[i].size_bytes;
-        d->flags = (uint16_t)((buffers[i].device_writes ? VRING_DESC_F_WRITE : 0) | (last ? 0 : VRING_DESC_F_NEXT));
+        d->flags = (uint16_t)((buffers[i].device_writes ? VRING_DESC_F_WRITE : 0) |
+                              (last ? 0 : VRING_DESC_F_NEXT));
         d->next = last ? 0 : q->next[at];
         writable += buffers[i].device_writes ? buffers[i].size_bytes : 0;
         at = q->next[at];

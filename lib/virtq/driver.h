@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The split ring, driver end: post requests, pop completions. The device may lie in everything that it writes. */
+/* The split ring, driver end: post requests, pop completions. The device may lie in everything
+ * that it writes. */
 #pragma once
 
 #include "lib/virtq/ring.h"
@@ -9,7 +10,8 @@
  *   virtq_post(q, buffers, count, &head);   ERR_AGAIN: pop first
  *   kick                                    once for any number of posts
  *   on interrupt: while (virtq_pop(q, &done) == OK) ...; ERR_PEER: reset the device
- * Everything that decides about a later access is kept in this private struct: the shared rings are written, and of
+ * Everything that decides about a later access is kept in this private struct: the shared rings
+ * are written, and of
  * the used ring each word is read once and checked.
  */
 struct virtq_buffer {
@@ -24,16 +26,16 @@ struct virtq_done {
 };
 
 struct virtq_driver {
-    volatile struct vring_desc *desc;  /* shared with the device (untrusted) */
-    volatile struct vring_avail *avail; /* shared with the device (untrusted) */
+    volatile struct vring_desc *desc;       /* shared with the device (untrusted) */
+    volatile struct vring_avail *avail;     /* shared with the device (untrusted) */
     const volatile struct vring_used *used; /* shared with the device (untrusted) */
     uint16_t entry_count;
     uint16_t free_count;
-    uint16_t free_head;                     /* first free descriptor; the rest by next[] */
-    uint16_t avail_idx;                     /* free-running, ours; avail->idx is only a copy */
-    uint16_t used_seen;                     /* free-running */
-    uint16_t next[VIRTQ_SIZE_MAX];          /* private copy of the chains and of the free list */
-    uint16_t chain_count[VIRTQ_SIZE_MAX];   /* by head; 0 = not in flight */
+    uint16_t free_head;                      /* first free descriptor; the rest by next[] */
+    uint16_t avail_idx;                      /* free-running, ours; avail->idx is only a copy */
+    uint16_t used_seen;                      /* free-running */
+    uint16_t next[VIRTQ_SIZE_MAX];           /* private copy of the chains and of the free list */
+    uint16_t chain_count[VIRTQ_SIZE_MAX];    /* by head; 0 = not in flight */
     uint32_t writable_bytes[VIRTQ_SIZE_MAX]; /* by head: what the device may have written at most */
 };
 
@@ -43,27 +45,33 @@ struct virtq_driver {
  * Returns  OK | ERR_ARG: nothing changed
  * Context  the device must not run (Status without DRIVER_OK)
  */
-err_t virtq_driver_start(struct virtq_driver *q, void *desc, void *avail, void *used, uint32_t entry_count) MUST_CHECK;
+err_t virtq_driver_start(struct virtq_driver *q, void *desc, void *avail, void *used,
+                         uint32_t entry_count) MUST_CHECK;
 
-/** The head that the next successful virtq_post will return: for clients that place headers by head. Context: any. */
+/** The head that the next successful virtq_post will return: for clients that place headers by
+ * head. Context: any. */
 uint16_t virtq_next_head(const struct virtq_driver *q);
 
 /**
  * Posts one chain: the readable buffers first, then the writable ones, 1..VIRTQ_CHAIN_MAX.
- * Returns  OK, *head set | ERR_ARG: empty, too many, a zero size or a readable after a writable | ERR_AGAIN: too few free
+ * Returns  OK, *head set | ERR_ARG: empty, too many, a zero size or a readable after a writable |
+ *          ERR_AGAIN: too few free
  *          descriptors. Nothing changed in both.
  * Source   virtio v1.2 section 2.7.13
  */
-err_t virtq_post(struct virtq_driver *q, const struct virtq_buffer *buffers, uint32_t count, uint16_t *head) MUST_CHECK;
+err_t virtq_post(struct virtq_driver *q, const struct virtq_buffer *buffers, uint32_t count,
+                 uint16_t *head) MUST_CHECK;
 
 /**
  * Takes one completion.
- * Returns  OK | ERR_AGAIN: none | ERR_PEER: an index, id or length that no honest device writes; nothing changed
+ * Returns  OK | ERR_AGAIN: none | ERR_PEER: an index, id or length that no honest device writes;
+ *          nothing changed
  * Source   virtio v1.2 section 2.7.14
  */
 err_t virtq_pop(struct virtq_driver *q, struct virtq_done *done) MUST_CHECK;
 
-/** True when the device asks for a notification. A client whose progress EL2 watches notifies anyway. Orders the post before. */
+/** True when the device asks for a notification. A client whose progress EL2 watches notifies
+ * anyway. Orders the post before. */
 bool virtq_wants_kick(const struct virtq_driver *q);
 
 /** Requests in flight. Context: any. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Both ends of a ring on shared memory that holds whatever the fuzzer likes: nothing may leave its bounds. */
+/* Both ends of a ring on shared memory that holds whatever the fuzzer likes: nothing may leave
+ * its bounds. */
 // LINK: lib/virtq/device.c lib/virtq/driver.c
 #include <string.h>
 

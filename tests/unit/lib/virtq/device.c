@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The device end against drivers that lie: one row for each check, then the ordinary life of a ring. */
+/* The device end against drivers that lie: one row for each check, then the ordinary life of a
+ * ring. */
 #include "lib/virtq/device.h"
 
 #include <string.h>
@@ -39,14 +40,19 @@ static void post(uint16_t head)
 
 enum { N = VRING_DESC_F_NEXT, W = VRING_DESC_F_WRITE, I = VRING_DESC_F_INDIRECT };
 
-/* Three descriptors from 0 on, as a client would chain header, data, status; each row breaks one thing. */
+/* Three descriptors from 0 on, as a client would chain header, data, status; each row breaks one
+ * thing. */
 static const struct {
     const char *what;
     struct vring_desc desc[3];
     err_t want;
 } chains[] = {
-    { "honest", { { BASE, 16, N, 1 }, { BASE + 0x3000, 512, N | W, 2 }, { BASE + 0x2800, 1, W, 0 } }, OK },
-    { "up to the last byte", { { BASE + WINDOW - 16, 16, N, 1 }, { BASE + WINDOW - 1, 1, W, 0 } }, OK },
+    { "honest",
+      { { BASE, 16, N, 1 }, { BASE + 0x3000, 512, N | W, 2 }, { BASE + 0x2800, 1, W, 0 } },
+      OK },
+    { "up to the last byte",
+      { { BASE + WINDOW - 16, 16, N, 1 }, { BASE + WINDOW - 1, 1, W, 0 } },
+      OK },
     { "first writable byte", { { BASE, 16, N, 1 }, { BASE + RO, 1, W, 0 } }, OK },
     { "below the window", { { BASE - 1, 16, 0, 0 } }, ERR_PEER },
     { "far below", { { 0, 16, 0, 0 } }, ERR_PEER },
@@ -55,7 +61,9 @@ static const struct {
     { "address wraps", { { UINT64_MAX - 7, 16, 0, 0 } }, ERR_PEER },
     { "size that wraps", { { BASE + 16, UINT32_MAX, 0, 0 } }, ERR_PEER },
     { "empty piece", { { BASE, 0, 0, 0 } }, ERR_PEER },
-    { "device write in the read-only head", { { BASE, 16, N, 1 }, { BASE + RO - 1, 1, W, 0 } }, ERR_PEER },
+    { "device write in the read-only head",
+      { { BASE, 16, N, 1 }, { BASE + RO - 1, 1, W, 0 } },
+      ERR_PEER },
     { "device write at 0", { { BASE, 16, N, 1 }, { BASE, 512, W, 0 } }, ERR_PEER },
     { "readable after writable", { { BASE + RO, 16, N | W, 1 }, { BASE, 16, 0, 0 } }, ERR_PEER },
     { "indirect", { { BASE, 16, I, 0 } }, ERR_PEER },
@@ -166,7 +174,8 @@ TEST(virtq_device, takes_chains_of_the_limit_and_refuses_one_more)
         memset(&big, 0, sizeof(big));
         REQUIRE_EQ(OK, virtq_device_start(&q, big.desc, big.avail, big.used, 64, 0));
         for (uint32_t i = 0; i < length; i++) {
-            big.desc[i] = (struct vring_desc){ BASE, 16, i + 1 < length ? N : 0, (uint16_t)(i + 1) };
+            big.desc[i] =
+                    (struct vring_desc){ BASE, 16, i + 1 < length ? N : 0, (uint16_t)(i + 1) };
         }
         big.avail[1] = 1;
         struct virtq_chain c;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The driver end against devices that lie: one row for each check, then the ordinary life of a ring. */
+/* The driver end against devices that lie: one row for each check, then the ordinary life of a
+ * ring. */
 #include "lib/virtq/driver.h"
 
 #include <string.h>
@@ -29,7 +30,9 @@ static void fresh(void)
 }
 
 /* Header, 512 bytes for the device to write, status: 513 writable bytes. */
-static const struct virtq_buffer request[] = { { 0x1000, 16, false }, { 0x2000, 512, true }, { 0x3000, 1, true } };
+static const struct virtq_buffer request[] = { { 0x1000, 16, false },
+                                               { 0x2000, 512, true },
+                                               { 0x3000, 1, true } };
 
 static uint16_t post(void)
 {
