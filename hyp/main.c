@@ -110,6 +110,13 @@ INIT_CODE static void machine_start(void)
     if (pci_start(p) != OK) log_line("hyp: no PCI bus");
 }
 
+/* The SMMU's wires are pulses: as level interrupts they would be lost. */
+INIT_CODE static void smmu_line_on(uint32_t intid)
+{
+    gic_spi_route(intid, true);
+    gic_enable(intid, true);
+}
+
 INIT_CODE void hyp_main(void *fdt, uint64_t level)
 {
     const char *what = "";
@@ -125,7 +132,8 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
     manifest_load();
     (void)platform_wipe_seeds(fdt);
     if (smmu_start(&boot.platform) != OK) boot_refuse("hyp: the SMMU did not start: DMA cannot be fenced");
-    gic_enable(boot.platform.smmu_event_intid, true);
+    smmu_line_on(boot.platform.smmu_event_intid);
+    smmu_line_on(boot.platform.smmu_gerror_intid);
     boot_domains(&boot);
     unlisted_report();
     boot_main_domain(&boot);
