@@ -139,6 +139,16 @@ static void tell_news(struct shell *sh, struct line *l)
     line_redraw(l);
 }
 
+/* A shell that was started again does not tell what its predecessor told. */
+static void skip_old_events(struct shell *sh)
+{
+    uint64_t result[2] = { 0, 1 };
+    do {
+        if (sup_call(sh, SUP_EVENTS, sh->next_event, KIB(4), KIB(8), result) != OK) return;
+        sh->next_event = result[1];
+    } while (result[0] > 0);
+}
+
 /* Runs the lines of a file of the pack as if they were typed. */
 static void autorun(struct shell *sh)
 {
@@ -251,6 +261,8 @@ int main(const struct startup *s)
     banner(sh);
     if (has_arg("first")) {
         autorun(sh);
+    } else {
+        skip_old_events(sh);
     }
     return interact(sh);
 }

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The watch against a fake EL2. */
+// LINK: servers/supervisor/watch.c servers/supervisor/policy.c servers/supervisor/events.c servers/supervisor/dump.c
+// LINK: lib/format.c lib/string.c
+#include "servers/supervisor/watch.h"
+
+#include <string.h>
+
+#include "abi/hypercall.h"
+#include "lib/test.h"
+#include "servers/supervisor/dump.h"
+
+#define MS UINT64_C(1000000)
+
+static struct {
+    uint64_t now_ns;
+    uint64_t state, generation, cause, detail, info, served;
+    uint32_t steps_left; /* until DONE */
+    uint64_t after_ns;   /* of STEP_AGAIN */
+    bool quarantines, endless;
+    uint32_t steps, kills, give_ups;
+    struct watch watch;
+    struct events events;
+} el2;
+
+static err_t step(uint64_t r[6])
+{
+    el2.steps++;
+    if (el2.state == DOMAIN_RUNNING) {
+        r[0] = STEP_IDLE;
+        return OK;
+    }
+    if (el2.quarantines) {
+        el2.state = DOMAIN_QUARANTINED;
+        r[0] = STEP_QUARANTINED;
+        return OK;
+    }
+    if (el2.endless || el2.steps_left > 0) {
+        el2.steps_left -= el2.endless ? 0 : 1;
+        r[0] = STEP_AGAIN;
+        r[1] = el2.after_ns;
+        return OK;
+    }
+    el2.state = DOMAIN_RUNNING;
+    el2.generation++;
+    el2.served = 0;
+    r[0] = STEP_DONE;
+    return OK;
+}
+
+static err_t info(uint64_t index, uint64_t item, uint64_t r[6])
+{
+    static const char name[2][DOMAIN_NAME_MAX] = { "main", "storage" };
+    if (index > 1) return ERR_NO_ENTRY;
+    if (item == DOMAIN_ITEM_NAME) memcpy(r, name[index], DOMAIN_NAME_MAX);
+    if (item == DOMAIN_ITEM_STATE) {
+        const uint64_t state[6] = { index == 0 ? DOMAIN_RUNNING : el2.state, el2.generation,
+                                    el2.cause, el2.detail, el2.info, 0 };
+        memcpy(r, state, sizeof(state));
+    }
+    if (item == DOMAIN_ITEM_LINKS) r[1] = el2.served;
+    return OK;
+}
+
+static void die(enum death_cause cause)
+{
+    el2.state = DOMAIN_DEAD;
+    el2.cause = cause;
+    el2.steps_left = 3;
+}
+
+static err_t fake_call(void *context, uint64_t function, const uint64_t arg[5], uint64_t r[6])
+{
+    (void)context;
+    memset(r, 0, 6 * sizeof(r[0]));
+    switch (function) {
+    case HVC_DOMAIN_INFO: return info(arg[0], arg[1], r);
+    case HVC_DOMAIN_STEP: return step(r);
+    case HVC_DOMAIN_GIVE_UP: el2.give_ups++; return OK;
+    case HVC_DOMAIN_KILL:
+        el2.kills++;
+        die((enum death_cause)arg[1]);
+        el2.detail = arg[2];
+        el2.info = arg[3];
+        return OK;
+    default: return ERR_NO_ENTRY;
+    }
+}
+
+static uint64_t fake_now(void *context)
+{
+    (void)context;
+    return el2.now_ns;
+}
+
+static void fresh(void)
+{
+    const struct watch_env env = { .call = fake_call, .now_ns = fake_now };
+    memset(&el2, 0, sizeof(el2));
+    el2.state = DOMAIN_RUNNING;
+    el2.now_ns = 1000 * MS;
+    events_init(&el2.events);
+    watch_init(&el2.watch, env, &el2.events);
+    strcpy(el2.watch.link_name[0], "disk0");
+}
+
+static const char *events(void)
+{
+    static char text[8192];
+    uint64_t from = 0;
+    size_t bytes = events_read(&el2.events, &from, text, sizeof(text) - 1);
+    text[bytes] = '\0';
+    return text;
+}
+
+TEST(supervisor_watch, a_death_is_followed_by_steps_until_the_domain_runs)
+{
+    fresh();
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(0, el2.steps);
+    die(CAUSE_HANG);
+    el2.info = 17;
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(4, el2.steps);
+    EXPECT_EQ(DOMAIN_RUNNING, el2.state);
+    EXPECT_STR("[   1.000] storage: died (hang: link disk0, avail 17), restarted in 0 ns, generation 1\n",
+               events());
+}
+
+TEST(supervisor_watch, a_wish_to_wait_is_honoured)
+{
+    fresh();
+    die(CAUSE_KILLED);
+    el2.after_ns = 5 * MS;
+    EXPECT_EQ(1005 * MS, watch_run(&el2.watch));
+    EXPECT_EQ(1, el2.steps);
+    EXPECT_EQ(1005 * MS, watch_run(&el2.watch)); /* too early: nothing is done */
+    EXPECT_EQ(1, el2.steps);
+    for (int i = 0; i < 3; i++) {
+        el2.now_ns += 5 * MS;
+        (void)watch_run(&el2.watch);
+    }
+    EXPECT_EQ(4, el2.steps);
+    EXPECT_EQ(1, el2.generation);
+}
+
+TEST(supervisor_watch, endless_steps_do_not_hold_the_supervisor)
+{
+    fresh();
+    die(CAUSE_KILLED);
+    el2.endless = true;
+    EXPECT_EQ(1001 * MS, watch_run(&el2.watch));
+    EXPECT_EQ(WATCH_BURST_STEPS, el2.steps);
+}
+
+TEST(supervisor_watch, backs_off_then_gives_up_then_is_cleared)
+{
+    fresh();
+    for (uint32_t i = 0; i < 2; i++) {
+        die(CAUSE_PANIC);
+        EXPECT_EQ(0, watch_run(&el2.watch));
+    }
+    die(CAUSE_PANIC);
+    EXPECT_EQ(1010 * MS, watch_run(&el2.watch));
+    EXPECT_EQ(DOMAIN_DEAD, el2.state);
+    el2.now_ns = 1010 * MS;
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(3, el2.generation);
+    die(CAUSE_PANIC);
+    EXPECT_EQ(1110 * MS, watch_run(&el2.watch));
+    el2.now_ns = 1110 * MS;
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    die(CAUSE_PANIC);
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(1, el2.give_ups);
+    EXPECT_EQ(DOMAIN_DEAD, el2.state);
+    EXPECT_EQ(true, strstr(events(), "given up") != NULL);
+    EXPECT_EQ(ERR_STATE, watch_kill(&el2.watch, 1));
+    EXPECT_EQ(OK, watch_clear(&el2.watch, 1));
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(DOMAIN_RUNNING, el2.state);
+    EXPECT_EQ(true, strstr(events(), "started again, generation 5") != NULL);
+    die(CAUSE_PANIC);
+    EXPECT_EQ(0, watch_run(&el2.watch)); /* counting began anew */
+    EXPECT_EQ(DOMAIN_RUNNING, el2.state);
+}
+
+TEST(supervisor_watch, healthy_incarnations_are_restarted_for_ever)
+{
+    fresh();
+    for (uint32_t i = 0; i < 40; i++) {
+        el2.served = POLICY_HEALTHY_SERVED;
+        die(CAUSE_FAULT);
+        EXPECT_EQ(0, watch_run(&el2.watch));
+    }
+    EXPECT_EQ(40, el2.generation);
+    EXPECT_EQ(0, el2.give_ups);
+}
+
+TEST(supervisor_watch, quarantine_is_final)
+{
+    fresh();
+    die(CAUSE_DMA);
+    el2.quarantines = true;
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(1, el2.steps);
+    EXPECT_EQ(true, strstr(events(), "quarantined") != NULL);
+    EXPECT_EQ(ERR_QUARANTINE, watch_restart(&el2.watch, 1));
+    EXPECT_EQ(ERR_QUARANTINE, watch_clear(&el2.watch, 1));
+}
+
+TEST(supervisor_watch, main_and_strangers_are_not_killed)
+{
+    fresh();
+    EXPECT_EQ(ERR_ARG, watch_kill(&el2.watch, 0));
+    EXPECT_EQ(ERR_ARG, watch_report(&el2.watch, 0, 0, SUP_USED_ID));
+    EXPECT_EQ(ERR_ARG, watch_clear(&el2.watch, 0));
+    EXPECT_EQ(ERR_NO_ENTRY, watch_kill(&el2.watch, 2));
+    EXPECT_EQ(ERR_NO_ENTRY, watch_restart(&el2.watch, UINT32_MAX));
+    EXPECT_EQ(0, el2.kills);
+}
+
+TEST(supervisor_watch, restart_kills_a_running_domain_and_wakes_a_waiting_one)
+{
+    fresh();
+    EXPECT_EQ(OK, watch_restart(&el2.watch, 1));
+    EXPECT_EQ(1, el2.kills);
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(1, el2.generation);
+    for (uint32_t i = 0; i < 3; i++) {
+        die(CAUSE_PANIC);
+        (void)watch_run(&el2.watch);
+    }
+    EXPECT_EQ(DOMAIN_DEAD, el2.state); /* backs off */
+    EXPECT_EQ(OK, watch_restart(&el2.watch, 1));
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(DOMAIN_RUNNING, el2.state);
+    EXPECT_EQ(1, el2.kills);
+}
+
+TEST(supervisor_watch, a_reported_lie_is_a_protocol_death)
+{
+    fresh();
+    EXPECT_EQ(OK, watch_report(&el2.watch, 1, 0, SUP_USED_LEN));
+    EXPECT_EQ(0, watch_run(&el2.watch));
+    EXPECT_EQ(CAUSE_PROTOCOL, el2.cause);
+    EXPECT_EQ(true, strstr(events(), "protocol: link disk0, used length") != NULL);
+}
+
+TEST(supervisor_watch, an_absent_domain_is_told_of_once)
+{
+    fresh();
+    el2.state = DOMAIN_ABSENT;
+    (void)watch_run(&el2.watch);
+    (void)watch_run(&el2.watch);
+    EXPECT_STR("[   1.000] storage: refused at boot; the log says why\n", events());
+}
+
+TEST(supervisor_dump, counts_from_el2_are_bounded_and_text_is_cut)
+{
+    static struct domain_dump dump;
+    static char text[65536];
+    memset(&dump, 0xff, sizeof(dump));
+    EXPECT_EQ(20, dump_text(&dump, sizeof(dump), text, sizeof(text)));
+    EXPECT_STR("the dump is damaged\n", text);
+    EXPECT_EQ(0, dump_text(&dump, 0, text, sizeof(text)));
+    dump.magic = DUMP_MAGIC;
+    EXPECT_EQ(20, dump_text(&dump, sizeof(dump) - 1, text, sizeof(text)));
+    size_t bytes = dump_text(&dump, sizeof(dump), text, sizeof(text));
+    EXPECT_EQ(strlen(text), bytes);
+    EXPECT_EQ(true, strncmp(text, "????", 4) == 0);
+    for (size_t room = 1; room < 400; room += 7) {
+        memset(text, 'x', 500);
+        EXPECT_EQ(room - 1, dump_text(&dump, sizeof(dump), text, room));
+        EXPECT_EQ('x', text[room]);
+    }
+}
