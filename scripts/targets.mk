@@ -4,6 +4,7 @@
 DTS       := boards/$(BOARD)/system.dts
 DISK_IMG  := $(BUILD)/disk.img
 DISK2_IMG := $(BUILD)/disk2.img
+DISK_SIZE ?= 256M
 SYSTEM    := $(B)/Image $(B)/system.pack $(B)/system.dtb
 defines   := $(if $(filter nvme,$(DISK)),DISK_NVME) DISKS=$(DISKS) $(patsubst -D%,%,$(DEFS))
 programs  := $(hyps:%=$(B)/%.elf) $(kernels:%=$(B)/%.img) $(domains:%=$(B)/domains/%.img) $(servers:%=$(B)/servers/%.img)
@@ -63,7 +64,7 @@ setup: ## install missing packages and QEMU >= 10
 
 $(DISK_IMG) $(DISK2_IMG): | $(BUILD)/setup.mk
 	@echo "  DISK $@"
-	$(Q)$(PYTHON) scripts/mkdisk.py $@ $(if $(filter $(DISK2_IMG),$@),--size 64M --no-big)
+	$(Q)$(PYTHON) scripts/mkdisk.py $@ --size $(DISK_SIZE) $(if $(filter $(DISK2_IMG),$@),--size 64M --no-big)
 
 disks := $(DISK_IMG) $(if $(filter 2,$(DISKS)),$(DISK2_IMG))
 disk: $(disks) ## the ext4 images that run uses; delete them to start afresh
@@ -72,7 +73,7 @@ qemu := $(PYTHON) scripts/qemu --board $(BOARD) --disk $(DISK) $(foreach d,$(dis
 run: all $(disks) ## boot in QEMU to a prompt (leave with Ctrl-A X); DISK=nvme DISKS=2 ARGS="-smp 4 -m 2G"
 	@$(qemu) --kernel $(B)/Image --pack $(B)/system.pack -- $(ARGS)
 
-gdb: all $(disks) ## the same, stopped, waiting for a debugger on build/gdb.sock
+gdb: all $(disks) ## the same, stopped, waiting for gdb-multiarch -x scripts/gdb/zeros.gdb
 	@$(qemu) --kernel $(B)/Image --pack $(B)/system.pack --gdb $(BUILD)/gdb.sock -- $(ARGS)
 
 # ---- testing ----
@@ -147,4 +148,4 @@ clean: ## remove what was built (libraries stay in the cache)
 	@rm -rf $(BUILD) compile_commands.json
 help: ## this list
 	@sed -nE 's/^([a-z_.-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 26
-	@echo '  Variables: BOARD=$(BOARD) DISK=sdhci|nvme DISKS=1|2 ARGS="QEMU arguments" DEFS="-DX=y" BUILD=$(BUILD) JOBS=$(JOBS) V=1'
+	@echo '  Variables: BOARD=$(BOARD) DISK=sdhci|nvme DISKS=1|2 ARGS="QEMU arguments" DISK_SIZE=$(DISK_SIZE) DISK_IMG=$(DISK_IMG) DEFS="-DX=y" BUILD=$(BUILD) JOBS=$(JOBS) V=1'
