@@ -27,9 +27,10 @@ enum {
 #define CR_TXE    BIT(8)
 #define CR_RXE    BIT(9)
 
-#define INT_RX  BIT(4)
-#define INT_TX  BIT(5)
-#define INT_RT  BIT(6) /* bytes wait, the line is quiet: without it less than the FIFO level stays unseen */
+#define INT_RX BIT(4)
+#define INT_TX BIT(5)
+#define INT_RT \
+    BIT(6) /* bytes wait, the line is quiet: without it less than the FIFO level stays unseen */
 #define INT_ALL 0x7ffU
 
 static uint32_t read_reg(const struct pl011 *u, uint32_t reg)
@@ -56,7 +57,8 @@ void pl011_start(struct pl011 *u, volatile void *regs)
 size_t pl011_read(struct pl011 *u, uint8_t *out, size_t room_bytes)
 {
     size_t taken = 0;
-    write_reg(u, UARTICR, INT_RX | INT_RT); /* before the FIFO is read: a byte from now on interrupts again */
+    write_reg(u, UARTICR,
+              INT_RX | INT_RT); /* before the FIFO is read: a byte from now on interrupts again */
     while (taken < room_bytes && (read_reg(u, UARTFR) & FR_RXFE) == 0) {
         uint32_t data = read_reg(u, UARTDR);
         if ((data & DR_ERRORS) == 0) {

@@ -19,15 +19,15 @@
 #define DRAIN_NS      1000000 /* between two looks at a line that still shifts its last bytes */
 
 struct session {
-    uint64_t last_used;  /* 0: free */
-    uint64_t serial;     /* an evicted session's badge fits no more */
-    uint8_t *buffer;     /* shared with the client (untrusted) */
+    uint64_t last_used; /* 0: free */
+    uint64_t serial;    /* an evicted session's badge fits no more */
+    uint8_t *buffer;    /* shared with the client (untrusted) */
     uint64_t buffer_bytes;
 };
 
 /* A call that is not answered yet. */
 struct waiter {
-    handle_t reply; /* owned; HANDLE_NONE: free */
+    handle_t reply;     /* owned; HANDLE_NONE: free */
     uint64_t operation; /* CONSOLE_WRITE, CONSOLE_READ, CONSOLE_WAIT or CONSOLE_DRAIN */
     uint64_t arrival;
     uint64_t badge;
@@ -128,7 +128,8 @@ static void receive(void)
     size_t bytes = 0;
     do {
         bytes = pl011_read(&con.uart, piece, sizeof(piece));
-        (void)ring_put(&con.in, piece, bytes); /* what nobody reads falls away when the ring is full */
+        (void)ring_put(&con.in, piece,
+                       bytes); /* what nobody reads falls away when the ring is full */
     } while (bytes == sizeof(piece));
 }
 
@@ -229,8 +230,8 @@ static err_t write_short(const struct ipc_msg *msg)
 static err_t serve(struct session *s, struct ipc_msg *msg, bool *kept)
 {
     uint64_t operation = msg->word[0], offset = msg->word[1], bytes = msg->word[2];
-    bool has_range = operation == CONSOLE_WRITE || operation == CONSOLE_READ ||
-                     operation == CONSOLE_POLL;
+    bool has_range =
+            operation == CONSOLE_WRITE || operation == CONSOLE_READ || operation == CONSOLE_POLL;
     if (has_range && !range_is_inside(offset, bytes, 0, s->buffer_bytes)) return ERR_RANGE;
     switch (operation) {
     case CONSOLE_WRITE:
@@ -245,9 +246,13 @@ static err_t serve(struct session *s, struct ipc_msg *msg, bool *kept)
         receive(); /* what has come, even if its interrupt has not been looked at yet */
         msg->word[1] = take_input(s, offset, bytes);
         return OK;
-    case CONSOLE_SHORT: return write_short(msg);
-    case CONSOLE_DETACH: session_close(s); return OK;
-    default: return ERR_ARG;
+    case CONSOLE_SHORT:
+        return write_short(msg);
+    case CONSOLE_DETACH:
+        session_close(s);
+        return OK;
+    default:
+        return ERR_ARG;
     }
 }
 

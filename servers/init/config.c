@@ -22,13 +22,15 @@ static const char *text_of(const void *fdt, int node, const char *property)
 static void read_services(const void *fdt, int parent, struct config *out)
 {
     int node = 0;
-    fdt_for_each_subnode(node, fdt, parent) {
+    fdt_for_each_subnode(node, fdt, parent)
+    {
         int hash_bytes = 0;
         const char *name = fdt_get_name(fdt, node, NULL);
         const char *image = text_of(fdt, node, "image");
         const void *hash = fdt_getprop(fdt, node, "hash", &hash_bytes);
         if (name == NULL || image == NULL || hash == NULL) continue;
-        if (hash_bytes != MANIFEST_HASH_BYTES || out->service_count == MANIFEST_SERVICE_MAX) continue;
+        if (hash_bytes != MANIFEST_HASH_BYTES || out->service_count == MANIFEST_SERVICE_MAX)
+            continue;
         struct manifest_service *service = &out->service[out->service_count];
         if (!str_copy(service->name, sizeof(service->name), name)) continue;
         if (!str_copy(service->image, sizeof(service->image), image)) continue;
@@ -40,7 +42,8 @@ static void read_services(const void *fdt, int parent, struct config *out)
 static void read_links(const void *fdt, int parent, struct config *out)
 {
     int node = 0;
-    fdt_for_each_subnode(node, fdt, parent) {
+    fdt_for_each_subnode(node, fdt, parent)
+    {
         const char *name = fdt_get_name(fdt, node, NULL);
         const char *type = text_of(fdt, node, "type");
         const char *client = text_of(fdt, node, "client");

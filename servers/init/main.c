@@ -13,11 +13,11 @@
 #include "servers/rt/startup.h"
 #include "servers/rt/time.h"
 
-#define DISK_MAX     4
-#define FS_BADGE     0x100 /* of those who may attach; sessions have other low bytes */
-#define FIXED_COUNT  3 /* supervisor, console, shell */
-#define PROGRAM_MAX  (FIXED_COUNT + DISK_MAX)
-#define BIT_TIMER    BIT(PROGRAM_MAX)
+#define DISK_MAX      4
+#define FS_BADGE      0x100 /* of those who may attach; sessions have other low bytes */
+#define FIXED_COUNT   3     /* supervisor, console, shell */
+#define PROGRAM_MAX   (FIXED_COUNT + DISK_MAX)
+#define BIT_TIMER     BIT(PROGRAM_MAX)
 #define CLIENT_RIGHTS (RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT)
 #define DEVICE_RIGHTS (RIGHT_READ | RIGHT_WRITE)
 
@@ -171,7 +171,8 @@ static void prepare_shell(void)
     program_give(p, "console", badge(&init.console, 1), CLIENT_RIGHTS);
     program_give(p, "supervisor", badge(&init.supervisor, SUP_BADGE_OPERATOR), CLIENT_RIGHTS);
     program_give(p, "system", startup_handle("system"), RIGHT_ALL);
-    program_give(p, "log", startup_handle("log"), RIGHT_READ | RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT);
+    program_give(p, "log", startup_handle("log"),
+                 RIGHT_READ | RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT);
     program_give(p, "pack", startup_handle("pack"), RIGHT_READ | RIGHT_DUP | RIGHT_GRANT);
     if (init.boot->pmu != 0) {
         program_arg(p, "pmu");
@@ -244,7 +245,8 @@ static void watch(void)
     char name[STARTUP_NAME_MAX];
     for (;;) {
         uint64_t bits = 0;
-        if (sys_notification_wait(init.notification, UINT64_MAX, DEADLINE_NEVER, &bits) != OK) return;
+        if (sys_notification_wait(init.notification, UINT64_MAX, DEADLINE_NEVER, &bits) != OK)
+            return;
         uint64_t now_ns = time_ns_from_ticks(time_now_ticks());
         for (uint32_t i = 0; program_at(i) != NULL; i++) {
             struct program *p = program_at(i);
@@ -261,7 +263,8 @@ static void watch(void)
 int main(const struct startup *s)
 {
     (void)s;
-    sha256_use_ce(true); /* every board's core is a Cortex-A55 with the cryptographic instructions */
+    sha256_use_ce(
+            true); /* every board's core is a Cortex-A55 with the cryptographic instructions */
     err_t err = map_inputs();
     if (err == OK) {
         err = sys_notification_create(&init.notification);

@@ -18,9 +18,10 @@ struct program {
     char name[32];
     const void *elf; /* in the pack, hash checked; NULL: refused, never started */
     uint64_t elf_bytes;
-    handle_t endpoint; /* owned; lives on when the program is started again. HANDLE_NONE: it serves nobody */
-    handle_t process;  /* owned; HANDLE_NONE: does not run */
-    handle_t faults;   /* where its faults go; HANDLE_NONE: nowhere */
+    handle_t
+            endpoint; /* owned; lives on when the program is started again. HANDLE_NONE: it serves nobody */
+    handle_t process; /* owned; HANDLE_NONE: does not run */
+    handle_t faults;  /* where its faults go; HANDLE_NONE: nowhere */
     uint32_t handle_count, arg_count;
     struct program_handle handle[PROGRAM_HANDLE_MAX];
     char arg[PROGRAM_ARG_MAX][PROGRAM_ARG_BYTES];

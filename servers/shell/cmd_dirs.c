@@ -202,8 +202,9 @@ static int stat_one(struct shell *sh, const char *arg)
     uint64_t seconds = stat.mtime_s % 86400;
     date_of(stat.mtime_s / 86400, &year, &month, &day);
     out_name(sh, path);
-    out_print(sh, ": %s, %llu bytes, inode %llu, %llu links, changed %04llu-%02llu-%02llu "
-                  "%02llu:%02llu:%02llu UTC\n",
+    out_print(sh,
+              ": %s, %llu bytes, inode %llu, %llu links, changed %04llu-%02llu-%02llu "
+              "%02llu:%02llu:%02llu UTC\n",
               stat.type >= 1 && stat.type < ARRAY_COUNT(type) ? type[stat.type] : "?",
               (unsigned long long)stat.size_bytes, (unsigned long long)stat.inode,
               (unsigned long long)stat.links, (unsigned long long)year, (unsigned long long)month,
@@ -275,8 +276,9 @@ int cmd_status(struct shell *sh, size_t count, const char *const *word)
         out_name(sh, s.text);
         out_print(sh, "%s\n", s.is_mounted && s.is_read_only ? " (read-only)" : "");
         if (fsclient_stats(&sh->fs, name, &n) == OK) {
-            out_print(sh, "  %llu requests, %llu sent again, %llu link resets, %llu protocol "
-                          "violations, %llu i/o errors\n",
+            out_print(sh,
+                      "  %llu requests, %llu sent again, %llu link resets, %llu protocol "
+                      "violations, %llu i/o errors\n",
                       (unsigned long long)n.requests, (unsigned long long)n.replays,
                       (unsigned long long)n.link_resets, (unsigned long long)n.violations,
                       (unsigned long long)n.io_errors);

@@ -25,9 +25,11 @@ static const char *state_name(const struct sup_domain *d)
 static const char *cause_name(uint32_t cause)
 {
     static const char *const name[CAUSE_COUNT] = {
-        [CAUSE_NONE] = "-",       [CAUSE_PANIC] = "panic",       [CAUSE_FAULT] = "fault",
-        [CAUSE_FORBIDDEN] = "forbidden", [CAUSE_DMA] = "dma",    [CAUSE_HANG] = "hang",
-        [CAUSE_BUDGET] = "budget", [CAUSE_PROTOCOL] = "protocol", [CAUSE_KILLED] = "killed",
+        [CAUSE_NONE] = "-",        [CAUSE_PANIC] = "panic",
+        [CAUSE_FAULT] = "fault",   [CAUSE_FORBIDDEN] = "forbidden",
+        [CAUSE_DMA] = "dma",       [CAUSE_HANG] = "hang",
+        [CAUSE_BUDGET] = "budget", [CAUSE_PROTOCOL] = "protocol",
+        [CAUSE_KILLED] = "killed",
     };
     return cause < CAUSE_COUNT ? name[cause] : "?";
 }

@@ -76,7 +76,8 @@ int cmd_sleep(struct shell *sh, size_t count, const char *const *word)
 static int run_inner(struct shell *sh, const char *command, size_t count, const char *const *word)
 {
     static uint32_t depth;
-    if (depth == DEPTH_MAX) return complain(sh, command, NULL, "too many commands inside each other");
+    if (depth == DEPTH_MAX)
+        return complain(sh, command, NULL, "too many commands inside each other");
     depth++;
     int status = run_words(sh, count, word);
     depth--;
@@ -115,7 +116,8 @@ int cmd_time(struct shell *sh, size_t count, const char *const *word)
     uint32_t instructions = counter_read() - start;
     uint64_t ns = time_ns_from_ticks(time_now_ticks() - start_ticks);
     text_duration(text, sizeof(text), ns);
-    if (counter_is_present() && ns < UINT64_C(4000000000)) { /* later the counter may have wrapped */
+    if (counter_is_present() &&
+        ns < UINT64_C(4000000000)) { /* later the counter may have wrapped */
         out_print(sh, "time: %u instructions, %s\n", instructions, text);
     } else {
         out_print(sh, "time: %s\n", text);
@@ -167,12 +169,18 @@ static void rights_text(uint32_t rights, char out[8])
 static int list_handles(struct shell *sh, const char *command, handle_t process)
 {
     static const char *const type[OBJECT_TYPE_COUNT] = {
-        [OBJECT_NONE] = "none",         [OBJECT_PROCESS] = "process",
-        [OBJECT_THREAD] = "thread",     [OBJECT_VMO] = "memory",
-        [OBJECT_ENDPOINT] = "endpoint", [OBJECT_REPLY] = "reply",
-        [OBJECT_NOTIFICATION] = "notification", [OBJECT_INTERRUPT] = "interrupt",
-        [OBJECT_TIMER] = "timer",       [OBJECT_LINK] = "link",
-        [OBJECT_DOMAIN] = "domains",    [OBJECT_SYSTEM] = "system",
+        [OBJECT_NONE] = "none",
+        [OBJECT_PROCESS] = "process",
+        [OBJECT_THREAD] = "thread",
+        [OBJECT_VMO] = "memory",
+        [OBJECT_ENDPOINT] = "endpoint",
+        [OBJECT_REPLY] = "reply",
+        [OBJECT_NOTIFICATION] = "notification",
+        [OBJECT_INTERRUPT] = "interrupt",
+        [OBJECT_TIMER] = "timer",
+        [OBJECT_LINK] = "link",
+        [OBJECT_DOMAIN] = "domains",
+        [OBJECT_SYSTEM] = "system",
         [OBJECT_LOG] = "log",
     };
     struct sys_handle_info info = { 0 };
@@ -211,7 +219,8 @@ int cmd_caps(struct shell *sh, size_t count, const char *const *word)
         process = info.object_id == number ? sh->job[i].process : process;
     }
     if (process == HANDLE_NONE) {
-        return complain(sh, word[0], word[1], "no such program, or the shell holds no handle of it");
+        return complain(sh, word[0], word[1],
+                        "no such program, or the shell holds no handle of it");
     }
     return list_handles(sh, word[0], process);
 }

@@ -8,7 +8,7 @@
 
 enum { ESCAPE_NONE = 0, ESCAPE_SEEN, ESCAPE_BRACKET, ESCAPE_O };
 
-#define CTRL(c) ((c) & 0x1f)
+#define CTRL(c) ((c)&0x1f)
 
 void line_init(struct line *l, struct history *history, struct line_sink sink)
 {
@@ -139,7 +139,7 @@ void line_insert(struct line *l, const char *text, size_t text_bytes)
     l->text[l->text_bytes] = '\0';
 }
 
-static void delete(struct line *l, size_t from, size_t to)
+static void delete (struct line *l, size_t from, size_t to)
 {
     memmove(l->text + from, l->text + to, l->text_bytes - to);
     l->text_bytes -= to - from;
@@ -152,7 +152,7 @@ static void kill(struct line *l, size_t from, size_t to)
     if (from == to) return;
     memcpy(l->killed, l->text + from, to - from);
     l->killed_bytes = to - from;
-    delete(l, from, to);
+    delete (l, from, to);
 }
 
 static bool is_word(char c)
@@ -232,15 +232,19 @@ static void cursor_right(struct line *l)
 
 static void delete_right(struct line *l)
 {
-    delete(l, l->cursor, utf8_next(l->text, l->text_bytes, l->cursor));
+    delete (l, l->cursor, utf8_next(l->text, l->text_bytes, l->cursor));
 }
 
 static void csi_end(struct line *l, uint8_t final)
 {
     bool by_word = l->parameter_count == 2 && (l->parameter[1] == 5 || l->parameter[1] == 3);
     switch (final) {
-    case 'A': history_older(l); break;
-    case 'B': history_newer(l); break;
+    case 'A':
+        history_older(l);
+        break;
+    case 'B':
+        history_newer(l);
+        break;
     case 'C':
         if (by_word) {
             l->cursor = word_after(l);
@@ -255,8 +259,12 @@ static void csi_end(struct line *l, uint8_t final)
             cursor_left(l);
         }
         break;
-    case 'H': l->cursor = 0; break;
-    case 'F': l->cursor = l->text_bytes; break;
+    case 'H':
+        l->cursor = 0;
+        break;
+    case 'F':
+        l->cursor = l->text_bytes;
+        break;
     case '~':
         if (l->parameter[0] == 1 || l->parameter[0] == 7) {
             l->cursor = 0;
@@ -266,19 +274,29 @@ static void csi_end(struct line *l, uint8_t final)
             delete_right(l);
         }
         break;
-    default: break; /* a key that has no meaning here */
+    default:
+        break; /* a key that has no meaning here */
     }
 }
 
 static void alt_key(struct line *l, uint8_t byte)
 {
     switch (byte) {
-    case 'b': l->cursor = word_before(l); break;
-    case 'f': l->cursor = word_after(l); break;
-    case 'd': kill(l, l->cursor, word_after(l)); break;
+    case 'b':
+        l->cursor = word_before(l);
+        break;
+    case 'f':
+        l->cursor = word_after(l);
+        break;
+    case 'd':
+        kill(l, l->cursor, word_after(l));
+        break;
     case 0x7f:
-    case 0x08: kill(l, word_before(l), l->cursor); break;
-    default: break;
+    case 0x08:
+        kill(l, word_before(l), l->cursor);
+        break;
+    default:
+        break;
     }
 }
 
@@ -310,7 +328,8 @@ static void feed_escape(struct line *l, uint8_t byte)
         }
         if (byte < 0x40) return; /* an intermediate byte */
         break;
-    default: break;
+    default:
+        break;
     }
     l->escape = ESCAPE_NONE;
     csi_end(l, byte);
@@ -352,31 +371,59 @@ static enum line_event feed_control(struct line *l, uint8_t byte)
 {
     switch (byte) {
     case '\r':
-    case '\n': return finish(l, "\r\n", LINE_DONE);
-    case '\t': return LINE_TAB;
-    case 0x1b: l->escape = ESCAPE_SEEN; break;
-    case CTRL('a'): l->cursor = 0; break;
-    case CTRL('b'): cursor_left(l); break;
-    case CTRL('c'): return finish(l, "^C\r\n", LINE_CANCELLED);
+    case '\n':
+        return finish(l, "\r\n", LINE_DONE);
+    case '\t':
+        return LINE_TAB;
+    case 0x1b:
+        l->escape = ESCAPE_SEEN;
+        break;
+    case CTRL('a'):
+        l->cursor = 0;
+        break;
+    case CTRL('b'):
+        cursor_left(l);
+        break;
+    case CTRL('c'):
+        return finish(l, "^C\r\n", LINE_CANCELLED);
     case CTRL('d'):
         if (l->text_bytes == 0) return LINE_END;
         delete_right(l);
         break;
-    case CTRL('e'): l->cursor = l->text_bytes; break;
-    case CTRL('f'): cursor_right(l); break;
+    case CTRL('e'):
+        l->cursor = l->text_bytes;
+        break;
+    case CTRL('f'):
+        cursor_right(l);
+        break;
     case CTRL('h'):
-    case 0x7f: delete(l, utf8_previous(l->text, l->text_bytes, l->cursor), l->cursor); break;
-    case CTRL('k'): kill(l, l->cursor, l->text_bytes); break;
+    case 0x7f:
+        delete (l, utf8_previous(l->text, l->text_bytes, l->cursor), l->cursor);
+        break;
+    case CTRL('k'):
+        kill(l, l->cursor, l->text_bytes);
+        break;
     case CTRL('l'):
         put(l, "\x1b[H\x1b[2J");
         line_redraw(l);
         break;
-    case CTRL('n'): history_newer(l); break;
-    case CTRL('p'): history_older(l); break;
-    case CTRL('u'): kill(l, 0, l->cursor); break;
-    case CTRL('w'): kill(l, blank_before(l), l->cursor); break;
-    case CTRL('y'): line_insert(l, l->killed, l->killed_bytes); break;
-    default: break;
+    case CTRL('n'):
+        history_newer(l);
+        break;
+    case CTRL('p'):
+        history_older(l);
+        break;
+    case CTRL('u'):
+        kill(l, 0, l->cursor);
+        break;
+    case CTRL('w'):
+        kill(l, blank_before(l), l->cursor);
+        break;
+    case CTRL('y'):
+        line_insert(l, l->killed, l->killed_bytes);
+        break;
+    default:
+        break;
     }
     return LINE_MORE;
 }

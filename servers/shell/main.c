@@ -126,12 +126,12 @@ static void tell_news(struct shell *sh, struct line *l)
     bool has_ended = false;
     for (size_t i = 0; i < SHELL_JOB_MAX; i++) {
         struct sys_process_info info;
-        has_ended = has_ended || (sh->job[i].number != 0 &&
-                                  sys_process_info(sh->job[i].process, &info) == OK &&
-                                  info.state == SYS_PROCESS_ENDED);
+        has_ended = has_ended ||
+                    (sh->job[i].number != 0 && sys_process_info(sh->job[i].process, &info) == OK &&
+                     info.state == SYS_PROCESS_ENDED);
     }
-    bool has_event = sup_call(sh, SUP_EVENTS, sh->next_event, KIB(4), KIB(8), result) == OK &&
-                     result[0] > 0;
+    bool has_event =
+            sup_call(sh, SUP_EVENTS, sh->next_event, KIB(4), KIB(8), result) == OK && result[0] > 0;
     if (!has_event && !has_ended) return;
     line_hide(l);
     (void)sup_show_events(sh, &sh->next_event, false);
@@ -157,7 +157,8 @@ static void autorun(struct shell *sh)
     uint64_t address = 0, bytes = 0;
     const void *data = NULL;
     if (sys_vmo_info(sh->pack, &info) != OK) return;
-    if (sys_vmo_map(HANDLE_SELF, sh->pack, 0, info.size_bytes, PROT_READ, 0, &address) != OK) return;
+    if (sys_vmo_map(HANDLE_SELF, sh->pack, 0, info.size_bytes, PROT_READ, 0, &address) != OK)
+        return;
     err_t err = cpio_find((const void *)address, info.size_bytes, "autorun", &data, &bytes);
     const char *text = data;
     while (err == OK && bytes > 0) {
@@ -218,7 +219,8 @@ static err_t prepare(struct shell *sh)
     sh->log = startup_handle("log");
     sh->pack = startup_handle("pack");
     (void)format(sh->cwd, sizeof(sh->cwd), "/");
-    sha256_use_ce(true); /* every board's core is a Cortex-A55 with the cryptographic instructions */
+    sha256_use_ce(
+            true); /* every board's core is a Cortex-A55 with the cryptographic instructions */
     err_t err = sys_notification_create(&sh->notification);
     if (err == OK) {
         err = term_open(&sh->term, sh->console);

@@ -28,10 +28,14 @@ static bool ends_word(char c)
 static char escaped(char c)
 {
     switch (c) {
-    case 'n': return '\n';
-    case 't': return '\t';
-    case 'e': return '\x1b';
-    default: return c;
+    case 'n':
+        return '\n';
+    case 't':
+        return '\t';
+    case 'e':
+        return '\x1b';
+    default:
+        return c;
     }
 }
 
@@ -151,14 +155,21 @@ enum parse_verdict parse_command(const char *line, size_t *at, struct command *c
 const char *parse_error(enum parse_verdict verdict)
 {
     switch (verdict) {
-    case PARSE_QUOTE: return "a quote is not closed";
-    case PARSE_ESCAPE: return "nothing follows the last \\";
-    case PARSE_NO_FILE: return "> needs the name of a file";
-    case PARSE_TWO_FILES: return "only one > for each command";
-    case PARSE_TOO_MANY: return "too many words";
-    case PARSE_EMPTY_JOB: return "& follows no command";
+    case PARSE_QUOTE:
+        return "a quote is not closed";
+    case PARSE_ESCAPE:
+        return "nothing follows the last \\";
+    case PARSE_NO_FILE:
+        return "> needs the name of a file";
+    case PARSE_TWO_FILES:
+        return "only one > for each command";
+    case PARSE_TOO_MANY:
+        return "too many words";
+    case PARSE_EMPTY_JOB:
+        return "& follows no command";
     case PARSE_COMMAND:
-    case PARSE_END: break;
+    case PARSE_END:
+        break;
     }
     return "no error";
 }
@@ -166,10 +177,14 @@ const char *parse_error(enum parse_verdict verdict)
 static uint64_t unit_of(char c)
 {
     switch (c) {
-    case 'K': return KIB(1);
-    case 'M': return MIB(1);
-    case 'G': return GIB(1);
-    default: return 0;
+    case 'K':
+        return KIB(1);
+    case 'M':
+        return MIB(1);
+    case 'G':
+        return GIB(1);
+    default:
+        return 0;
     }
 }
 

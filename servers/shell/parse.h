@@ -11,9 +11,9 @@
 #define WORD_MAX 64
 
 struct command {
-    size_t word_count; /* 0: an empty command */
+    size_t word_count;              /* 0: an empty command */
     const char *word[WORD_MAX + 1]; /* into text; NULL after the last */
-    const char *output; /* NULL: the terminal */
+    const char *output;             /* NULL: the terminal */
     bool append;
     bool background;
     size_t source, source_bytes; /* where it stands in the line, without `&` */

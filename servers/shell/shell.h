@@ -6,10 +6,10 @@
 #include "servers/shell/parse.h"
 #include "servers/shell/term.h"
 
-#define SHELL_JOB_MAX    16
-#define SHELL_CHUNK      MIB(1) /* of a file at a time */
-#define SHELL_OUT_BYTES  KIB(4)
-#define SHELL_VERSION    "0.1"
+#define SHELL_JOB_MAX   16
+#define SHELL_CHUNK     MIB(1) /* of a file at a time */
+#define SHELL_OUT_BYTES KIB(4)
+#define SHELL_VERSION   "0.1"
 
 struct shell_job {
     uint32_t number;  /* 0: free */
@@ -32,10 +32,10 @@ struct shell {
     struct fsclient fs;
     bool has_fs;
     handle_t system, log, pack, console, supervisor; /* borrowed from the startup block */
-    handle_t sup_session;    /* owned */
-    uint8_t *sup_buffer;     /* shared with the supervisor: 16 KiB */
-    uint64_t next_event;     /* of the supervisor, to be shown */
-    handle_t notification;   /* jobs that end */
+    handle_t sup_session;                            /* owned */
+    uint8_t *sup_buffer;                             /* shared with the supervisor: 16 KiB */
+    uint64_t next_event;                             /* of the supervisor, to be shown */
+    handle_t notification;                           /* jobs that end */
     struct shell_job job[SHELL_JOB_MAX];
     uint32_t last_job;
     char cwd[FSCLIENT_PATH_MAX];

@@ -172,7 +172,8 @@ bool term_sleep(struct term *t, uint64_t deadline)
     while (!term_poll(t) && !t->is_lost) {
         struct ipc_msg msg = ipc_op(CONSOLE_WAIT);
         if (time_now_ticks() >= deadline) return false;
-        if (t->is_background || t->in_end == TERM_IN_BYTES) { /* no room: a Ctrl-C could not be seen */
+        if (t->is_background ||
+            t->in_end == TERM_IN_BYTES) { /* no room: a Ctrl-C could not be seen */
             (void)sys_sleep(deadline);
             return false;
         }

@@ -6,13 +6,13 @@
 #define TERM_IN_BYTES 1024
 
 struct term {
-    handle_t service; /* borrowed from the startup block */
-    handle_t session; /* owned */
-    uint8_t *buffer;  /* shared with the console */
-    bool is_lost;     /* the console does not come back */
+    handle_t service;   /* borrowed from the startup block */
+    handle_t session;   /* owned */
+    uint8_t *buffer;    /* shared with the console */
+    bool is_lost;       /* the console does not come back */
     bool is_background; /* takes no input: it is the foreground's */
-    bool interrupted; /* Ctrl-C was seen since term_interrupt_clear */
-    bool in_line;     /* the last byte written with term_write was no newline */
+    bool interrupted;   /* Ctrl-C was seen since term_interrupt_clear */
+    bool in_line;       /* the last byte written with term_write was no newline */
     size_t in_at, in_end;
     uint8_t in[TERM_IN_BYTES]; /* typed, not yet taken */
 };

@@ -26,9 +26,9 @@ static void __attribute__((format(printf, 2, 3))) add(struct writer *w, const ch
 static const char *cause_name(uint32_t cause)
 {
     static const char *const name[CAUSE_COUNT] = {
-        [CAUSE_NONE] = "none",       [CAUSE_PANIC] = "panic", [CAUSE_FAULT] = "fault",
-        [CAUSE_FORBIDDEN] = "forbidden", [CAUSE_DMA] = "dma", [CAUSE_HANG] = "hang",
-        [CAUSE_BUDGET] = "budget",   [CAUSE_PROTOCOL] = "protocol", [CAUSE_KILLED] = "killed",
+        [CAUSE_NONE] = "none",           [CAUSE_PANIC] = "panic",       [CAUSE_FAULT] = "fault",
+        [CAUSE_FORBIDDEN] = "forbidden", [CAUSE_DMA] = "dma",           [CAUSE_HANG] = "hang",
+        [CAUSE_BUDGET] = "budget",       [CAUSE_PROTOCOL] = "protocol", [CAUSE_KILLED] = "killed",
     };
     return cause < CAUSE_COUNT ? name[cause] : "?";
 }
@@ -36,12 +36,18 @@ static const char *cause_name(uint32_t cause)
 static const char *event_name(uint16_t event)
 {
     static const char *const name[TRACE_EVENT_COUNT] = {
-        [TRACE_NONE] = "none",         [TRACE_BOOT] = "boot",
-        [TRACE_SWITCH] = "switch",     [TRACE_TRAP] = "trap",
-        [TRACE_IRQ] = "irq",           [TRACE_DOORBELL] = "doorbell",
-        [TRACE_DEATH] = "death",       [TRACE_STEP] = "step",
-        [TRACE_START] = "start",       [TRACE_PUBLISH] = "publish",
-        [TRACE_LINK_STATUS] = "link-status", [TRACE_DMA_EVENT] = "dma-event",
+        [TRACE_NONE] = "none",
+        [TRACE_BOOT] = "boot",
+        [TRACE_SWITCH] = "switch",
+        [TRACE_TRAP] = "trap",
+        [TRACE_IRQ] = "irq",
+        [TRACE_DOORBELL] = "doorbell",
+        [TRACE_DEATH] = "death",
+        [TRACE_STEP] = "step",
+        [TRACE_START] = "start",
+        [TRACE_PUBLISH] = "publish",
+        [TRACE_LINK_STATUS] = "link-status",
+        [TRACE_DMA_EVENT] = "dma-event",
         [TRACE_DEADLINE] = "deadline",
     };
     return event < TRACE_EVENT_COUNT && name[event] != NULL ? name[event] : "?";

@@ -103,8 +103,7 @@ static err_t do_events(const struct session *s, struct ipc_msg *msg)
 {
     uint64_t from = msg->word[1];
     if (!session_has(s, msg->word[2], msg->word[3])) return ERR_RANGE;
-    size_t bytes =
-        events_read(&sup.events, &from, (char *)s->buffer + msg->word[2], msg->word[3]);
+    size_t bytes = events_read(&sup.events, &from, (char *)s->buffer + msg->word[2], msg->word[3]);
     msg->word[1] = bytes;
     msg->word[2] = from;
     return OK;
@@ -116,16 +115,21 @@ static err_t serve(const struct session *s, struct ipc_msg *msg)
     uint32_t index = (uint32_t)MIN(msg->word[1], (uint64_t)DOMAIN_MAX);
     uint64_t operation = msg->word[0];
     bool for_operators = operation == SUP_KILL || operation == SUP_RESTART ||
-                         operation == SUP_CLEAR || operation == SUP_DUMP ||
-                         operation == SUP_FAULTS;
+                         operation == SUP_CLEAR || operation == SUP_DUMP || operation == SUP_FAULTS;
     if (for_operators && s->operator_role == 0) return ERR_RIGHTS;
     switch (operation) {
-    case SUP_LIST: return do_list(s, msg);
-    case SUP_KILL: return watch_kill(&sup.watch, index);
-    case SUP_RESTART: return watch_restart(&sup.watch, index);
-    case SUP_CLEAR: return watch_clear(&sup.watch, index);
-    case SUP_DUMP: return do_dump(s, msg);
-    case SUP_EVENTS: return do_events(s, msg);
+    case SUP_LIST:
+        return do_list(s, msg);
+    case SUP_KILL:
+        return watch_kill(&sup.watch, index);
+    case SUP_RESTART:
+        return watch_restart(&sup.watch, index);
+    case SUP_CLEAR:
+        return watch_clear(&sup.watch, index);
+    case SUP_DUMP:
+        return do_dump(s, msg);
+    case SUP_EVENTS:
+        return do_events(s, msg);
     case SUP_REPORT:
         return watch_report(&sup.watch, index, (uint32_t)msg->word[2], (uint32_t)msg->word[3]);
     case SUP_FAULTS: {
@@ -134,7 +138,8 @@ static err_t serve(const struct session *s, struct ipc_msg *msg)
         msg->tag = err == OK ? TAG_HANDLES(1) : 0;
         return err;
     }
-    default: return ERR_ARG;
+    default:
+        return ERR_ARG;
     }
 }
 
@@ -203,7 +208,8 @@ static void on_message(struct ipc_msg *msg)
         msg->tag = 0;
     } else if (s != NULL && (operation == SUP_KILL || operation == SUP_RESTART)) {
         (void)watch_run(&sup.watch); /* notices the death */
-        if (sup.watch.domain[index].phase == WATCH_STEPPING && keep_waiting(reply, (uint32_t)index)) {
+        if (sup.watch.domain[index].phase == WATCH_STEPPING &&
+            keep_waiting(reply, (uint32_t)index)) {
             return;
         }
     }

@@ -12,8 +12,8 @@
 /* One domain's record. */
 struct policy {
     uint64_t counted_ns[POLICY_GIVE_UP_COUNT]; /* times of the last counted deaths, as a ring */
-    uint32_t counted;     /* since the last healthy incarnation or clear */
-    uint32_t counted_all; /* ring position */
+    uint32_t counted;                          /* since the last healthy incarnation or clear */
+    uint32_t counted_all;                      /* ring position */
     bool given_up;
 };
 

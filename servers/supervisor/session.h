@@ -7,9 +7,10 @@
 
 struct session {
     uint32_t operator_role; /* 1: may do all */
-    uint32_t serial;        /* counts up at each use of the slot: an evicted session's badge fits no more */
-    uint64_t last_used;     /* 0: free */
-    uint8_t *buffer;        /* shared with the client (untrusted) */
+    uint32_t
+            serial; /* counts up at each use of the slot: an evicted session's badge fits no more */
+    uint64_t last_used; /* 0: free */
+    uint8_t *buffer;    /* shared with the client (untrusted) */
     uint64_t buffer_bytes;
 };
 

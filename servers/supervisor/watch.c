@@ -18,8 +18,8 @@ static err_t call(struct watch *w, uint64_t function, uint32_t index, uint64_t a
     return w->env.call(w->env.context, function, arg, r);
 }
 
-static void __attribute__((format(printf, 3, 4))) say(struct watch *w, const struct watched *d,
-                                                      const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+say(struct watch *w, const struct watched *d, const char *fmt, ...)
 {
     char text[EVENT_BYTES];
     va_list args;
@@ -36,8 +36,7 @@ void watch_init(struct watch *w, struct watch_env env, struct events *events)
     memset(w, 0, sizeof(*w));
     w->env = env;
     w->events = events;
-    while (w->count < DOMAIN_MAX &&
-           call(w, HVC_DOMAIN_INFO, w->count, DOMAIN_ITEM_NAME, r) == OK) {
+    while (w->count < DOMAIN_MAX && call(w, HVC_DOMAIN_INFO, w->count, DOMAIN_ITEM_NAME, r) == OK) {
         memcpy(w->domain[w->count].name, r, DOMAIN_NAME_MAX);
         text_sanitize(w->domain[w->count].name, strlen(w->domain[w->count].name));
         w->count++;
@@ -52,9 +51,9 @@ static const char *link_name(const struct watch *w, uint64_t link)
 static const char *violation_name(uint64_t violation)
 {
     static const char *const name[] = {
-        [SUP_USED_ID] = "used id",         [SUP_USED_LEN] = "used length",
-        [SUP_USED_IDX] = "used index",     [SUP_STATUS_BYTE] = "status byte",
-        [SUP_TIMEOUT] = "no answer",       [SUP_CONFIG] = "configuration",
+        [SUP_USED_ID] = "used id",     [SUP_USED_LEN] = "used length",
+        [SUP_USED_IDX] = "used index", [SUP_STATUS_BYTE] = "status byte",
+        [SUP_TIMEOUT] = "no answer",   [SUP_CONFIG] = "configuration",
     };
     if (violation >= ARRAY_COUNT(name) || name[violation] == NULL) return "transport";
     return name[violation];
@@ -65,7 +64,9 @@ static void describe(const struct watch *w, const uint64_t state[6], char *out, 
 {
     unsigned long long detail = state[3], info = state[4];
     switch ((enum death_cause)state[2]) {
-    case CAUSE_PANIC: (void)format(out, out_bytes, "panic"); break;
+    case CAUSE_PANIC:
+        (void)format(out, out_bytes, "panic");
+        break;
     case CAUSE_FAULT:
         (void)format(out, out_bytes, "fault: address 0x%llx, ESR 0x%llx", detail, info);
         break;
@@ -78,15 +79,21 @@ static void describe(const struct watch *w, const uint64_t state[6], char *out, 
     case CAUSE_HANG:
         (void)format(out, out_bytes, "hang: link %s, avail %llu", link_name(w, detail), info);
         break;
-    case CAUSE_BUDGET: (void)format(out, out_bytes, "budget abuse"); break;
+    case CAUSE_BUDGET:
+        (void)format(out, out_bytes, "budget abuse");
+        break;
     case CAUSE_PROTOCOL:
         (void)format(out, out_bytes, "protocol: link %s, %s", link_name(w, detail),
                      violation_name(info));
         break;
-    case CAUSE_KILLED: (void)format(out, out_bytes, "killed"); break;
+    case CAUSE_KILLED:
+        (void)format(out, out_bytes, "killed");
+        break;
     case CAUSE_NONE:
     case CAUSE_COUNT:
-    default: (void)format(out, out_bytes, "cause %llu", (unsigned long long)state[2]); break;
+    default:
+        (void)format(out, out_bytes, "cause %llu", (unsigned long long)state[2]);
+        break;
     }
 }
 
@@ -110,7 +117,7 @@ static void on_death(struct watch *w, uint32_t index, const uint64_t state[6])
     describe(w, state, d->cause, sizeof(d->cause));
     (void)call(w, HVC_DOMAIN_INFO, index, DOMAIN_ITEM_LINKS, links);
     struct policy_verdict verdict =
-        policy_judge(&d->policy, (enum death_cause)state[2], links[1], d->died_ns);
+            policy_judge(&d->policy, (enum death_cause)state[2], links[1], d->died_ns);
     d->counted += verdict.counts ? 1 : 0;
     if (verdict.give_up) {
         give_up(w, index);
@@ -178,14 +185,18 @@ static void step(struct watch *w, uint32_t index)
             if (r[1] == 0) continue;
             d->at_ns = w->env.now_ns(w->env.context) + r[1];
             return;
-        case STEP_DONE: on_restarted(w, index); return;
+        case STEP_DONE:
+            on_restarted(w, index);
+            return;
         case STEP_QUARANTINED:
             d->phase = WATCH_QUARANTINED;
             say(w, d, "died (%s): quarantined, its device could not be stopped", d->cause);
             take_dump(w, index);
             return;
         case STEP_IDLE:
-        default: d->phase = WATCH_UP; return;
+        default:
+            d->phase = WATCH_UP;
+            return;
         }
     }
     d->at_ns = w->env.now_ns(w->env.context) + PAUSE_NS;
@@ -199,7 +210,9 @@ static void look(struct watch *w, uint32_t index)
     if (call(w, HVC_DOMAIN_INFO, index, DOMAIN_ITEM_STATE, state) != OK) return;
     switch ((enum domain_state)state[0]) {
     case DOMAIN_DEAD:
-    case DOMAIN_QUIESCED: on_death(w, index, state); break;
+    case DOMAIN_QUIESCED:
+        on_death(w, index, state);
+        break;
     case DOMAIN_QUARANTINED:
         d->phase = WATCH_QUARANTINED;
         say(w, d, "quarantined until the next reset");
@@ -213,7 +226,8 @@ static void look(struct watch *w, uint32_t index)
     case DOMAIN_LOADED:
     case DOMAIN_RUNNING:
     case DOMAIN_STATE_COUNT:
-    default: break;
+    default:
+        break;
     }
 }
 

@@ -8,7 +8,7 @@
 #include "servers/supervisor/policy.h"
 
 #define WATCH_DUMP_BYTES  KIB(12) /* of a dump as text */
-#define WATCH_BURST_STEPS 4096   /* steps without a pause before other work gets its turn */
+#define WATCH_BURST_STEPS 4096    /* steps without a pause before other work gets its turn */
 
 /* How EL2 and the clock are reached. */
 struct watch_env {
