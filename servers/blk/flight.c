@@ -39,7 +39,7 @@ void blk_io_copy_out(const struct blk_io *io, uint32_t first, uint32_t count, ui
         uint32_t at = first + done;
         uint32_t piece = io->pages ? MIN(BLK_BLOCK_SECTORS - at % BLK_BLOCK_SECTORS, count - done)
                                    : count;
-        memcpy(to + (size_t)done * BLK_SECTOR_BYTES, io_sector(io, at),
+        blk_copy(to + (size_t)done * BLK_SECTOR_BYTES, io_sector(io, at),
                (size_t)piece * BLK_SECTOR_BYTES);
         done += piece;
     }
@@ -50,7 +50,7 @@ void blk_io_copy_in(const struct blk_io *io, const uint8_t *from)
     for (uint32_t done = 0; done < io->sector_count;) {
         uint32_t piece = io->pages ? MIN(BLK_BLOCK_SECTORS, io->sector_count - done)
                                    : io->sector_count;
-        memcpy(io_sector(io, done), from + (size_t)done * BLK_SECTOR_BYTES,
+        blk_copy(io_sector(io, done), from + (size_t)done * BLK_SECTOR_BYTES,
                (size_t)piece * BLK_SECTOR_BYTES);
         done += piece;
     }

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The parts of the block client: kept blocks, posted requests, life of the link. */
 #pragma once
+#include <string.h>
+
 #include "servers/blk/blk.h"
+
+/* Copies whole sectors (bytes > 0, a multiple of 512); nothing overlaps. */
+#if defined(__aarch64__)
+void blk_copy(void *to, const void *from, size_t bytes);
+#else
+static inline void blk_copy(void *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+}
+#endif
 
 /* A stretch of kept sectors that is written in one request. */
 struct blk_keep_run {

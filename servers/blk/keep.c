@@ -152,7 +152,7 @@ void blk_keep_copy(const struct blk_keep *k, const struct blk_keep_run *run, uin
     uint32_t at = run->first, s = (uint32_t)(run->lba % BLK_BLOCK_SECTORS);
     for (uint32_t done = 0; done < run->sector_count;) {
         uint32_t count = MIN(BLK_BLOCK_SECTORS - s, run->sector_count - done);
-        memcpy(out + (size_t)done * BLK_SECTOR_BYTES,
+        blk_copy(out + (size_t)done * BLK_SECTOR_BYTES,
                k->data[k->sorted[at]] + s * BLK_SECTOR_BYTES, (size_t)count * BLK_SECTOR_BYTES);
         done += count;
         s = 0;

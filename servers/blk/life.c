@@ -50,11 +50,16 @@ void blk_life_kick(struct blk *b)
     reg_write(b, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 }
 
-/* Takes note of interrupt causes; a change of configuration or state shows in them. */
+/*
+ * Takes note of interrupt causes; a change of configuration or state shows in them. The interrupt of a link is an edge for each
+ * event, whatever the status says: used buffers need no acknowledgement, which would be one more trap for each request.
+ */
 static uint32_t life_take_causes(struct blk *b)
 {
     uint32_t causes = reg_read(b, VIRTIO_MMIO_INTERRUPT_STATUS);
-    if (causes) reg_write(b, VIRTIO_MMIO_INTERRUPT_ACK, causes);
+    if (causes & VIRTIO_MMIO_INT_CONFIG) {
+        reg_write(b, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_CONFIG);
+    }
     return causes;
 }
 

@@ -55,6 +55,7 @@ static struct fake {
     uint32_t lie_at;               /* completions until the lie */
     uint32_t reports[8];
     uint32_t deaths, idle_waits, publish_delay, requests, error_status, error_at;
+    bool edge;         /* an interrupt came since the last wait */
     bool no_wait_left; /* a wait without anything that could end it */
     uint64_t seed;
 } fake;
@@ -65,13 +66,19 @@ static uint32_t fake_random(uint32_t below)
     return (uint32_t)(fake.seed >> 33) % below;
 }
 
+static void fake_interrupt(uint32_t cause)
+{
+    fake.causes |= cause;
+    fake.edge = true;
+}
+
 static void fake_die(void)
 {
     fake.deaths++;
     fake.is_live = false;
     fake.server = LINK_SERVER_DOWN;
     if (fake.status) fake.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-    fake.causes |= VIRTIO_MMIO_INT_CONFIG;
+    fake_interrupt(VIRTIO_MMIO_INT_CONFIG);
     fake.publish_delay = fake_random(3);
     /* A device reset may drop what its volatile cache holds. */
     for (uint32_t i = 0; i < FAKE_SECTORS; i++) {
@@ -85,7 +92,7 @@ static void fake_publish(void)
 {
     fake.incarnation++;
     fake.server = LINK_SERVER_PUBLISHED;
-    fake.causes |= VIRTIO_MMIO_INT_CONFIG;
+    fake_interrupt(VIRTIO_MMIO_INT_CONFIG);
     fake.lie = LIE_NONE; /* the image is loaded afresh */
 }
 
@@ -176,7 +183,7 @@ static void fake_complete(const struct virtq_chain *chain, uint32_t written)
     } else {
         virtq_complete(&fake.queue, head, written);
     }
-    fake.causes |= VIRTIO_MMIO_INT_VRING;
+    fake_interrupt(VIRTIO_MMIO_INT_VRING);
 }
 
 static void fake_start_queue(void)
@@ -270,17 +277,13 @@ static void fake_wait(void *ctx, uint64_t timeout_ns)
             fake_publish();
         }
     } else if (fake.is_live) {
-        uint32_t before = fake.causes;
         fake_serve(1 + fake_random(5));
-        if (timeout_ns == 0 && before == fake.causes && before == 0 && ++fake.idle_waits > 1000) {
-            fake.no_wait_left = true;
-            fake_die(); /* the watchdog of EL2 */
-        }
     }
-    if (timeout_ns == 0 && !fake.is_live && fake.causes == 0) {
-        if (++fake.idle_waits > 1000) fake.no_wait_left = true;
-        fake.causes |= VIRTIO_MMIO_INT_CONFIG;
+    if (timeout_ns == 0 && !fake.edge && ++fake.idle_waits > 1000) {
+        fake.no_wait_left = true; /* nothing would ever end this wait but the watchdog of EL2 */
+        fake_die();
     }
+    fake.edge = false;
 }
 
 /* The supervisor: kills and restarts what was reported. */
