@@ -77,7 +77,7 @@ user_CFLAGS   := $(BASE) -fno-pie -ftls-model=local-exec -D_GNU_SOURCE -isystem 
                  -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix
 
 LINK := -nostdlib -static -Wl,--build-id=none,--gc-sections,-z,max-page-size=4096,--no-warn-rwx-segments,--fatal-warnings
-hyp_LDFLAGS    := $(LINK) -static-pie -Wl,--no-dynamic-linker,-z,text
+hyp_LDFLAGS    := $(LINK) $(hyp_LINK_LTO) -static-pie -Wl,--no-dynamic-linker,-z,text
 kernel_LDFLAGS := $(LINK) -no-pie
 domain_LDFLAGS := $(LINK) -no-pie
 user_LDFLAGS   := $(LINK) -no-pie

@@ -22,6 +22,12 @@ def sections(elf):
     return {m.group(1): int(m.group(2)) for m in re.finditer(r"^(\.\S+)\s+(\d+)", out, re.M)}
 
 
+def holds_lto(path):
+    """True for an object that is optimised at link time: the map does not say which of its functions stayed, so it counts whole."""
+    with open(path, "rb") as f:
+        return b".gnu.lto_" in f.read()
+
+
 def linked_objects(map_path):
     """Own objects of which something ended up in memory, read from a link map: what the linker dropped whole does not count."""
     found, section, placed = set(), "", False
@@ -31,6 +37,9 @@ def linked_objects(map_path):
             name = re.match(r" (\.\S+)", line)
             section = name.group(1) if name else section
             m = re.search(r"0x[0-9a-f]+\s+0x([0-9a-f]+)\s+(\S+/obj/\w+/\S+)\.o$", line)
+            load = re.match(r"LOAD (\S+/obj/\w+/\S+)\.o$", line)
+            if load and holds_lto(load.group(1) + ".o"):
+                found.add(load.group(1))
             if placed and m and int(m.group(1), 16) and not section.startswith((".debug", ".comment", ".note")):
                 found.add(m.group(2))
     return found
