@@ -18,6 +18,8 @@ enum {
     ACMD_OP_COND = 41,
 };
 
+#define POWER_UP_SLEEP_NS 200000 /* 74 clocks at 400 kHz before the first command, and a margin */
+
 #define IF_COND_ARG      0x1aaU /* 2.7 to 3.6 V, check pattern 0xaa */
 #define OP_COND_VOLTAGES 0x00ff8000U
 #define OP_COND_HIGH     BIT(30) /* asked: we know block addressing; answered: the card uses it */
@@ -92,6 +94,7 @@ static err_t app_command(struct sdhci *s, uint8_t index, enum sdhci_response res
 static err_t card_wake(struct sdhci *s)
 {
     struct sdhci_answer a;
+    s->env->sleep_ns(s->env->ctx, POWER_UP_SLEEP_NS);
     err_t e = command(s, CMD_GO_IDLE, SDHCI_R0, 0, &a);
     if (e != OK) return e;
     e = command(s, CMD_SEND_IF_COND, SDHCI_R7, IF_COND_ARG, &a);
