@@ -82,8 +82,8 @@ static err_t blk_transfer(struct blk *b, enum blk_op op, uint64_t lba, uint64_t 
         uint32_t count = 0;
         for (; count < PIECES_MAX && sector_count; count++) {
             uint32_t sectors = (uint32_t)MIN(sector_count, (uint64_t)b->io_sectors);
-            ios[count] = (struct blk_io){ .op = op, .lba = lba, .sector_count = sectors,
-                                          .data = data };
+            ios[count] =
+                    (struct blk_io){ .op = op, .lba = lba, .sector_count = sectors, .data = data };
             lba += sectors;
             sector_count -= sectors;
             data += (size_t)sectors * BLK_SECTOR_BYTES;

@@ -17,9 +17,11 @@
 #define BLK_BLOCK_SECTORS  8U
 #define BLK_IO_SECTORS_MAX 2048U /* 1 MiB: one request */
 #define BLK_FLIGHT_MAX     32U
-#define BLK_KEEP_BYTES     MIB(1) /* acknowledged and not flushed: from here on the client flushes by itself */
-#define BLK_KEEP_MAX       576U   /* blocks: BLK_KEEP_BYTES plus one unaligned request and some small ones */
-#define BLK_KEEP_HASH      2048U
+#define BLK_KEEP_BYTES \
+    MIB(1) /* acknowledged and not flushed: from here on the client flushes by itself */
+#define BLK_KEEP_MAX \
+    576U /* blocks: BLK_KEEP_BYTES plus one unaligned request and some small ones */
+#define BLK_KEEP_HASH 2048U
 
 enum blk_op { BLK_READ = 0, BLK_WRITE, BLK_FLUSH };
 
@@ -29,8 +31,8 @@ struct blk_io {
     uint64_t lba;          /* sectors of BLK_SECTOR_BYTES */
     uint32_t sector_count; /* 1..blk_io_sectors() */
     void *data;            /* borrowed; READ: filled, WRITE: read only. NULL: pages */
-    void *const *pages;    /* borrowed: 4 KiB each, the first sector at the start of the first one */
-    err_t result;          /* OK | ERR_IO, ERR_NOT_SUPPORTED, ERR_READ_ONLY, ERR_RANGE, ERR_DEAD */
+    void *const *pages; /* borrowed: 4 KiB each, the first sector at the start of the first one */
+    err_t result;       /* OK | ERR_IO, ERR_NOT_SUPPORTED, ERR_READ_ONLY, ERR_RANGE, ERR_DEAD */
     /* The engine's. */
     struct blk_io *next;
     bool was_posted; /* it may have reached the medium in part or in whole */
@@ -41,7 +43,7 @@ struct blk_env {
     volatile uint8_t *regs; /* client register page of the link */
     uint8_t *window;        /* shared with the server (untrusted) */
     uint64_t window_bytes;
-    uint64_t window_ipa;    /* how ring addresses name it */
+    uint64_t window_ipa; /* how ring addresses name it */
     uint32_t queue_size;
     /** Waits for the link's interrupt, timeout_ns at most (0: no limit). May return early for no reason. */
     void (*wait)(void *ctx, uint64_t timeout_ns);
@@ -78,8 +80,8 @@ struct blk_flight {
     uint16_t head;
     uint64_t lba;
     uint32_t sector_count;
-    uint64_t data_offset;  /* in the window */
-    uint64_t claim_bytes;  /* of the data area, skipped end included */
+    uint64_t data_offset; /* in the window */
+    uint64_t claim_bytes; /* of the data area, skipped end included */
 };
 
 struct blk {
@@ -89,14 +91,14 @@ struct blk {
     bool is_up;    /* rings are live */
     bool is_gone;  /* the last bring-up ended with ERR_DEAD */
     bool is_read_only, has_flush;
-    bool lost_write; /* a replay or an own flush failed: the next flush says so */
+    bool lost_write;      /* a replay or an own flush failed: the next flush says so */
     uint32_t idle_resets; /* since the last accepted completion */
     uint32_t incarnation;
     uint64_t features;
     uint64_t sector_count;
     uint32_t io_sectors;
-    struct blk_io *first, *last; /* waiting, in order */
-    uint32_t unfinished;         /* waiting or in flight */
+    struct blk_io *first, *last;              /* waiting, in order */
+    uint32_t unfinished;                      /* waiting or in flight */
     struct blk_flight flight[BLK_FLIGHT_MAX]; /* ring: posted order is completion order */
     uint32_t flight_first, flight_count, flight_max;
     uint64_t data_head, data_used; /* data area as a ring: completions free in order */

@@ -37,10 +37,10 @@ void blk_io_copy_out(const struct blk_io *io, uint32_t first, uint32_t count, ui
 {
     for (uint32_t done = 0; done < count;) {
         uint32_t at = first + done;
-        uint32_t piece = io->pages ? MIN(BLK_BLOCK_SECTORS - at % BLK_BLOCK_SECTORS, count - done)
-                                   : count;
+        uint32_t piece =
+                io->pages ? MIN(BLK_BLOCK_SECTORS - at % BLK_BLOCK_SECTORS, count - done) : count;
         blk_copy(to + (size_t)done * BLK_SECTOR_BYTES, io_sector(io, at),
-               (size_t)piece * BLK_SECTOR_BYTES);
+                 (size_t)piece * BLK_SECTOR_BYTES);
         done += piece;
     }
 }
@@ -48,10 +48,10 @@ void blk_io_copy_out(const struct blk_io *io, uint32_t first, uint32_t count, ui
 void blk_io_copy_in(const struct blk_io *io, const uint8_t *from)
 {
     for (uint32_t done = 0; done < io->sector_count;) {
-        uint32_t piece = io->pages ? MIN(BLK_BLOCK_SECTORS, io->sector_count - done)
-                                   : io->sector_count;
+        uint32_t piece =
+                io->pages ? MIN(BLK_BLOCK_SECTORS, io->sector_count - done) : io->sector_count;
         blk_copy(io_sector(io, done), from + (size_t)done * BLK_SECTOR_BYTES,
-               (size_t)piece * BLK_SECTOR_BYTES);
+                 (size_t)piece * BLK_SECTOR_BYTES);
         done += piece;
     }
 }
@@ -132,12 +132,12 @@ static void flight_post_ring(struct blk *b, struct blk_flight *f)
     *(volatile uint8_t *)(b->env.window + status_offset) = STATUS_UNSET;
     struct virtq_buffer buffer[DESC_MAX];
     uint32_t count = 0;
-    buffer[count++] = (struct virtq_buffer){ b->env.window_ipa + header_offset, sizeof(header),
-                                             false };
+    buffer[count++] =
+            (struct virtq_buffer){ b->env.window_ipa + header_offset, sizeof(header), false };
     if (f->op != BLK_FLUSH) {
-        buffer[count++] = (struct virtq_buffer){ b->env.window_ipa + f->data_offset,
-                                                 f->sector_count * BLK_SECTOR_BYTES,
-                                                 f->op == BLK_READ };
+        buffer[count++] =
+                (struct virtq_buffer){ b->env.window_ipa + f->data_offset,
+                                       f->sector_count * BLK_SECTOR_BYTES, f->op == BLK_READ };
     }
     buffer[count++] = (struct virtq_buffer){ b->env.window_ipa + status_offset, 1, true };
     CHECK(virtq_post(&b->queue, buffer, count, &posted) == OK && posted == head);
@@ -221,8 +221,8 @@ static bool answer_locally(struct blk *b, struct blk_io *io, err_t *result)
         b->lost_write = false;
         return true;
     }
-    if (io->sector_count == 0 || io->sector_count > b->io_sectors ||
-        io->lba > b->sector_count || io->sector_count > b->sector_count - io->lba) {
+    if (io->sector_count == 0 || io->sector_count > b->io_sectors || io->lba > b->sector_count ||
+        io->sector_count > b->sector_count - io->lba) {
         *result = ERR_RANGE;
         return true;
     }
@@ -310,13 +310,14 @@ err_t blk_flight_reap(struct blk *b, uint32_t *count, enum sup_violation *what, 
             return ERR_PEER;
         }
         struct blk_flight *f = flight_at(b, 0);
-        if (done.head != f->head) { /* in flight, but not the oldest: servers complete in ring order */
+        if (done.head !=
+            f->head) { /* in flight, but not the oldest: servers complete in ring order */
             *what = SUP_USED_ID;
             *detail = done.head;
             return ERR_PEER;
         }
-        uint8_t status = *(volatile uint8_t *)(b->env.window + LINK_STATUS_OFF(QUEUE_COUNT, 0) +
-                                               done.head);
+        uint8_t status =
+                *(volatile uint8_t *)(b->env.window + LINK_STATUS_OFF(QUEUE_COUNT, 0) + done.head);
         if (status > VIRTIO_BLK_S_UNSUPP) {
             *what = SUP_STATUS_BYTE;
             *detail = status;

@@ -6,7 +6,7 @@
 
 #define HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio: spreads neighbours */
 
-STATIC_ASSERT(BLK_KEEP_MAX * BLK_BLOCK_BYTES >= BLK_KEEP_BYTES + (BLK_IO_SECTORS_MAX + 16) * 512,
+STATIC_ASSERT(BLK_KEEP_MAX *BLK_BLOCK_BYTES >= BLK_KEEP_BYTES + (BLK_IO_SECTORS_MAX + 16) * 512,
               "a request that starts below BLK_KEEP_BYTES fits");
 STATIC_ASSERT(BLK_KEEP_HASH >= 2 * BLK_KEEP_MAX, "probing ends");
 
@@ -153,7 +153,7 @@ void blk_keep_copy(const struct blk_keep *k, const struct blk_keep_run *run, uin
     for (uint32_t done = 0; done < run->sector_count;) {
         uint32_t count = MIN(BLK_BLOCK_SECTORS - s, run->sector_count - done);
         blk_copy(out + (size_t)done * BLK_SECTOR_BYTES,
-               k->data[k->sorted[at]] + s * BLK_SECTOR_BYTES, (size_t)count * BLK_SECTOR_BYTES);
+                 k->data[k->sorted[at]] + s * BLK_SECTOR_BYTES, (size_t)count * BLK_SECTOR_BYTES);
         done += count;
         s = 0;
         at++;

@@ -12,7 +12,7 @@
 #define QUEUE_COUNT       1U
 #define VIRTIO_MAGIC      0x74726976U /* virtio v1.2 section 4.2.2 */
 #define VIRTIO_VERSION    2U
-#define WAIT_STEP_NS      UINT64_C(1000000)   /* first wait for a word without an interrupt */
+#define WAIT_STEP_NS      UINT64_C(1000000) /* first wait for a word without an interrupt */
 #define WAIT_STEP_MAX_NS  UINT64_C(100000000)
 #define WAIT_ROUNDS_MAX   1200U /* about two minutes: longer than any back-off of the supervisor */
 #define WAIT_ROUNDS_FIRST 100U  /* about ten seconds for a server that was never seen */
@@ -21,8 +21,8 @@
 #define CONFIG_TRIES_MAX  8U
 
 #define FEATURES_NEEDED (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
-#define FEATURES_USED   (FEATURES_NEEDED | BIT(VIRTIO_BLK_F_RO) | BIT(VIRTIO_BLK_F_FLUSH) | \
-                         BIT(VIRTIO_BLK_F_SIZE_MAX))
+#define FEATURES_USED \
+    (FEATURES_NEEDED | BIT(VIRTIO_BLK_F_RO) | BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_SIZE_MAX))
 
 static uint32_t reg_read(const struct blk *b, uint32_t offset)
 {
@@ -172,7 +172,8 @@ static void life_write_address(struct blk *b, uint32_t low, uint32_t high, uint6
 static err_t life_set_queue(struct blk *b)
 {
     uint8_t *w = b->env.window;
-    memset(w, 0, LINK_DATA_OFF(QUEUE_COUNT)); /* rings, headers, status bytes: nothing old is believed */
+    memset(w, 0,
+           LINK_DATA_OFF(QUEUE_COUNT)); /* rings, headers, status bytes: nothing old is believed */
     err_t err = virtq_driver_start(&b->queue, w + LINK_DESC_OFF(0), w + LINK_AVAIL_OFF(0),
                                    w + LINK_USED_OFF(QUEUE_COUNT, 0), b->env.queue_size);
     if (err != OK) return ERR_NOT_SUPPORTED;

@@ -48,9 +48,12 @@ static err_t link_attach_supervisor(struct blk_link *l)
 static void link_report(void *ctx, enum sup_violation what, uint64_t detail)
 {
     static const char *const name[] = {
-        [SUP_USED_ID] = "used id",   [SUP_USED_LEN] = "used length",
-        [SUP_USED_IDX] = "used idx", [SUP_STATUS_BYTE] = "status byte",
-        [SUP_TIMEOUT] = "reset not answered", [SUP_CONFIG] = "features or capacity changed",
+        [SUP_USED_ID] = "used id",
+        [SUP_USED_LEN] = "used length",
+        [SUP_USED_IDX] = "used idx",
+        [SUP_STATUS_BYTE] = "status byte",
+        [SUP_TIMEOUT] = "reset not answered",
+        [SUP_CONFIG] = "features or capacity changed",
     };
     struct blk_link *l = ctx;
     log_printf("domain %lu broke the block protocol: %s, value %lu; link reset",
@@ -67,8 +70,7 @@ static void link_report(void *ctx, enum sup_violation what, uint64_t detail)
     if (err != OK) log_printf("the supervisor did not take the report: error %d", (int)err);
 }
 
-static err_t link_map(handle_t link, struct sys_link_info *info, struct blk_env *env,
-                      handle_t *irq)
+static err_t link_map(handle_t link, struct sys_link_info *info, struct blk_env *env, handle_t *irq)
 {
     handle_t regs_vmo = HANDLE_NONE, window_vmo = HANDLE_NONE;
     uint64_t regs = 0, window = 0;
@@ -80,8 +82,8 @@ static err_t link_map(handle_t link, struct sys_link_info *info, struct blk_env 
     err = sys_vmo_map(HANDLE_SELF, regs_vmo, 0, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_DEVICE, 0,
                       &regs);
     if (err == OK) {
-        err = sys_vmo_map(HANDLE_SELF, window_vmo, 0, info->window_bytes, PROT_READ | PROT_WRITE,
-                          0, &window);
+        err = sys_vmo_map(HANDLE_SELF, window_vmo, 0, info->window_bytes, PROT_READ | PROT_WRITE, 0,
+                          &window);
     }
     (void)sys_handle_close(regs_vmo);
     (void)sys_handle_close(window_vmo);

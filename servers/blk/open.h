@@ -7,9 +7,9 @@
 struct blk_link {
     handle_t irq, notification; /* owned */
     handle_t supervisor;        /* borrowed: endpoint to report lies to, or HANDLE_NONE */
-    handle_t session;           /* owned: ours at the supervisor, once there was something to report */
+    handle_t session; /* owned: ours at the supervisor, once there was something to report */
     uint64_t peer_domain;
-    uint32_t link_index;        /* for the report only */
+    uint32_t link_index; /* for the report only */
 };
 
 /**

@@ -7,10 +7,10 @@
 #include "servers/fs/session.h"
 #include "servers/rt/time.h"
 
-#define ROUNDS_MAX       4096U
-#define ROUNDS_1M_MAX    32U
-#define SECTORS_4K       8U
-#define SECTORS_1M       2048U
+#define ROUNDS_MAX    4096U
+#define ROUNDS_1M_MAX 32U
+#define SECTORS_4K    8U
+#define SECTORS_1M    2048U
 
 struct bench_sample {
     uint64_t instructions, ticks;

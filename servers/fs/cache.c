@@ -306,8 +306,10 @@ static uint32_t cache_make_run(const struct cache *c, uint32_t at, uint32_t end,
         pages[count] = page_data(c, c->order[at + count]);
         count++;
     }
-    *io = (struct blk_io){ .op = BLK_WRITE, .lba = first * BLK_BLOCK_SECTORS,
-                           .sector_count = page_sectors(c, first, count), .pages = pages };
+    *io = (struct blk_io){ .op = BLK_WRITE,
+                           .lba = first * BLK_BLOCK_SECTORS,
+                           .sector_count = page_sectors(c, first, count),
+                           .pages = pages };
     return count;
 }
 
@@ -327,7 +329,9 @@ err_t cache_write_back(struct cache *c)
             /* While the disk is away its data waits here. What it refuses will never fit: told at the next flush. */
             bool keep = ios[i].result == ERR_DEAD;
             if (!keep && ios[i].result != OK) c->lost_write = true;
-            for (uint32_t k = 0; k < run[i] && !keep; k++) c->page[c->order[at + k]].is_dirty = false;
+            for (uint32_t k = 0; k < run[i] && !keep; k++) {
+                c->page[c->order[at + k]].is_dirty = false;
+            }
             if (!keep) c->dirty_count -= run[i];
             at += run[i];
         }

@@ -69,6 +69,7 @@ err_t dir_make(struct volume *v, const struct place *place)
     return volume_err(v, code);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libext2fs's callback */
 static int dir_see_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent, int offset,
                          int block_size, char *buffer, void *priv)
 {
@@ -147,8 +148,10 @@ static uint32_t dir_put_entry(struct volume *v, const struct ext2_dir_entry *e, 
     uint32_t name_bytes = (uint32_t)ext2fs_dirent_name_len(e);
     uint32_t bytes = (uint32_t)ALIGN_UP(sizeof(struct fs_dirent) + name_bytes, 8);
     if (bytes > room) return 0;
-    struct fs_dirent head = { .ino = e->inode, .record_bytes = (uint16_t)bytes,
-                              .name_bytes = (uint16_t)name_bytes, .type = FS_TYPE_OTHER };
+    struct fs_dirent head = { .ino = e->inode,
+                              .record_bytes = (uint16_t)bytes,
+                              .name_bytes = (uint16_t)name_bytes,
+                              .type = FS_TYPE_OTHER };
     if (node_get(v, e->inode, &inode) == OK) {
         head.size_bytes = EXT2_I_SIZE(&inode);
         head.type = (uint16_t)node_type(&inode);
@@ -191,7 +194,8 @@ static err_t dir_read_block(struct volume *v, const uint8_t *block, uint32_t *at
 err_t dir_read(struct volume *v, ext2_ino_t dir, uint64_t *cookie, uint8_t *out,
                uint64_t *out_bytes)
 {
-    static uint8_t block[65536] __attribute__((aligned(8))); /* one thread; the largest block size */
+    static uint8_t block[65536]
+            __attribute__((aligned(8))); /* one thread; the largest block size */
     struct ext2_inode inode;
     uint64_t room = *out_bytes, used = 0;
     *out_bytes = 0;

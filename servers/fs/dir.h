@@ -23,7 +23,8 @@ err_t dir_walk(struct volume *v, ext2_ino_t root, const char *path, size_t path_
                bool follow_last, struct place *place) MUST_CHECK;
 
 /** Makes name in dir lead to ino; the directory grows when it must. type: EXT2_FT_*. */
-err_t dir_link(struct volume *v, ext2_ino_t dir, const char *name, ext2_ino_t ino, int type) MUST_CHECK;
+err_t dir_link(struct volume *v, ext2_ino_t dir, const char *name, ext2_ino_t ino,
+               int type) MUST_CHECK;
 err_t dir_unlink(struct volume *v, ext2_ino_t dir, const char *name, ext2_ino_t ino) MUST_CHECK;
 
 /** ERR_EXISTS when the place is taken. */

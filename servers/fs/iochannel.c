@@ -13,7 +13,7 @@ static struct {
 /* libext2fs counts blocks, or bytes when negative. */
 static uint64_t io_bytes(io_channel channel, int count)
 {
-    if (count < 0) return (uint64_t)-(int64_t)count;
+    if (count < 0) return (uint64_t) - (int64_t)count;
     return (uint64_t)count * (uint64_t)channel->block_size;
 }
 

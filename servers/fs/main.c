@@ -35,11 +35,16 @@ static uint32_t main_cache_mib(void)
 static const char *main_why_absent(err_t err)
 {
     switch ((int)err) {
-    case ERR_DEAD: return "the storage domain is down or was refused";
-    case ERR_NO_ENTRY: return "this system has no storage link";
-    case ERR_NOT_SUPPORTED: return "the link is no block device that ZerOS can drive";
-    case ERR_NO_MEMORY: return "not enough memory for the page cache";
-    default: return "the link cannot be opened";
+    case ERR_DEAD:
+        return "the storage domain is down or was refused";
+    case ERR_NO_ENTRY:
+        return "this system has no storage link";
+    case ERR_NOT_SUPPORTED:
+        return "the link is no block device that ZerOS can drive";
+    case ERR_NO_MEMORY:
+        return "not enough memory for the page cache";
+    default:
+        return "the link cannot be opened";
     }
 }
 
@@ -72,7 +77,8 @@ static void main_idle(void)
 {
     err_t err = volume_sync(&service.volume);
     if (err != OK) {
-        log_printf("writing back failed: error %d; it is tried again at the next request", (int)err);
+        log_printf("writing back failed: error %d; it is tried again at the next request",
+                   (int)err);
     }
     service.volume.is_changed = false;
 }
@@ -94,8 +100,8 @@ int main(const struct startup *s)
                         : ERR_NO_ENTRY);
     struct ipc_msg msg = { .tag = 0 };
     for (;;) {
-        uint64_t deadline = service.volume.is_changed ? time_deadline_ns(IDLE_SYNC_NS)
-                                                      : DEADLINE_NEVER;
+        uint64_t deadline =
+                service.volume.is_changed ? time_deadline_ns(IDLE_SYNC_NS) : DEADLINE_NEVER;
         err_t err = ipc_reply_recv(service.endpoint, (handle_t)msg.reply, &msg, deadline);
         if (err == ERR_TIMEOUT) {
             main_idle();

@@ -13,8 +13,8 @@
 
 /* Where a stretch of a file lies. */
 struct node_run {
-    blk64_t block;  /* 0: hole or not written yet */
-    uint64_t count; /* blocks it goes on */
+    blk64_t block;     /* 0: hole or not written yet */
+    uint64_t count;    /* blocks it goes on */
     bool is_unwritten; /* allocated, reads as zeros */
     blk64_t unwritten_block;
 };
@@ -114,8 +114,8 @@ err_t node_read(struct volume *v, ext2_ino_t ino, uint64_t offset, uint8_t *out,
     while (*got < size_bytes) {
         struct node_run run;
         uint64_t at = offset + *got, in_block = at % block_bytes;
-        uint64_t most = (MAX(size_bytes - *got, AHEAD_BYTES) + in_block + block_bytes - 1) /
-                        block_bytes;
+        uint64_t most =
+                (MAX(size_bytes - *got, AHEAD_BYTES) + in_block + block_bytes - 1) / block_bytes;
         err = node_map(v, ino, &inode, at / block_bytes, most, &run);
         if (err != OK) return err;
         uint64_t run_bytes = run.count * block_bytes - in_block;
@@ -172,8 +172,8 @@ static err_t node_allocate(struct volume *v, ext2_ino_t ino, struct ext2_inode *
         if (is_new && run.is_unwritten) {
             for (uint64_t i = 0; i < run.count; i++) {
                 blk64_t block = run.unwritten_block + i;
-                errcode_t code = ext2fs_bmap2(v->fs, ino, inode, NULL, BMAP_SET, at + i, NULL,
-                                              &block);
+                errcode_t code =
+                        ext2fs_bmap2(v->fs, ino, inode, NULL, BMAP_SET, at + i, NULL, &block);
                 if (code) return volume_err(v, code);
             }
         } else if (is_new) {
@@ -199,20 +199,26 @@ static err_t node_allocate(struct volume *v, ext2_ino_t ino, struct ext2_inode *
     return OK;
 }
 
+/* What is to be written where. */
+struct node_span {
+    uint64_t offset, size_bytes;
+    const uint8_t *data; /* the client's buffer (untrusted, copied once) */
+};
+
 /* The blocks are there: puts the bytes into them. */
-static err_t node_fill(struct volume *v, ext2_ino_t ino, struct ext2_inode *inode, uint64_t offset,
-                       const uint8_t *data, uint64_t size_bytes, uint64_t *done)
+static err_t node_fill(struct volume *v, ext2_ino_t ino, struct ext2_inode *inode,
+                       const struct node_span *w, uint64_t *done)
 {
     uint64_t block_bytes = v->fs->blocksize;
-    while (*done < size_bytes) {
+    while (*done < w->size_bytes) {
         struct node_run run;
-        uint64_t at = offset + *done, in_block = at % block_bytes;
-        uint64_t most = (size_bytes - *done + in_block + block_bytes - 1) / block_bytes;
+        uint64_t at = w->offset + *done, in_block = at % block_bytes;
+        uint64_t most = (w->size_bytes - *done + in_block + block_bytes - 1) / block_bytes;
         err_t err = node_map(v, ino, inode, at / block_bytes, most, &run);
         if (err != OK) return err;
         if (!run.block) return ERR_CORRUPT;
-        uint64_t bytes = MIN(size_bytes - *done, run.count * block_bytes - in_block);
-        err = cache_write(v->cache, run.block * block_bytes + in_block, bytes, data + *done);
+        uint64_t bytes = MIN(w->size_bytes - *done, run.count * block_bytes - in_block);
+        err = cache_write(v->cache, run.block * block_bytes + in_block, bytes, w->data + *done);
         if (err != OK) return err == ERR_RANGE ? ERR_CORRUPT : err;
         *done += bytes;
     }
@@ -239,17 +245,19 @@ err_t node_write(struct volume *v, ext2_ino_t ino, uint64_t offset, const uint8_
     uint64_t first = offset / block_bytes, end = (offset + size_bytes - 1) / block_bytes + 1;
     err = node_count_holes(v, ino, &inode, first, end, &holes);
     if (err != OK) return err;
-    if (holes + holes / EXTENT_FANOUT + SPARE_BLOCKS >
-                ext2fs_free_blocks_count(v->fs->super) && holes) {
+    if (holes + holes / EXTENT_FANOUT + SPARE_BLOCKS > ext2fs_free_blocks_count(v->fs->super) &&
+        holes) {
         return ERR_NO_SPACE;
     }
     err = volume_begin_change(v);
     if (err != OK) return err;
+    const struct node_span span = { offset, size_bytes, data };
     err = node_allocate(v, ino, &inode, first, end);
-    if (err == OK) err = node_fill(v, ino, &inode, offset, data, size_bytes, done);
+    if (err == OK) err = node_fill(v, ino, &inode, &span, done);
     inode.i_mtime = inode.i_ctime = node_now();
     if (*done && offset + *done > EXT2_I_SIZE(&inode)) {
-        errcode_t code = ext2fs_inode_size_set(v->fs, &inode, (ext2_off64_t)(offset + *done));
+        ext2_off64_t new_end = (ext2_off64_t)offset + (ext2_off64_t)*done;
+        errcode_t code = ext2fs_inode_size_set(v->fs, &inode, new_end);
         if (err == OK) err = volume_err(v, code);
     }
     if (err != OK) { /* blocks past the end would be an error on the disk */

@@ -69,7 +69,8 @@ static err_t op_open(struct service *s, struct session *c, struct ipc_msg *msg)
     if (err == OK) err = open_prepare(s, &place, flags, &ino, &inode);
     if (err == OK) err = node_table_open(&s->nodes, ino);
     if (err != OK) return err;
-    c->file[number] = (struct session_file){ .ino = ino, .flags = flags,
+    c->file[number] = (struct session_file){ .ino = ino,
+                                             .flags = flags,
                                              .is_dir = LINUX_S_ISDIR(inode.i_mode) };
     msg->word[1] = number + 1;
     msg->word[2] = EXT2_I_SIZE(&inode);
@@ -234,26 +235,45 @@ static err_t op_stats(struct service *s, struct ipc_msg *msg)
 static err_t ops_session(struct service *s, struct session *c, struct ipc_msg *msg)
 {
     switch (msg->word[0]) {
-    case FS_OPEN: return op_open(s, c, msg);
-    case FS_CLOSE: return op_close(s, c, msg);
-    case FS_READ: return op_read(s, c, msg);
-    case FS_WRITE: return op_write(s, c, msg);
-    case FS_STAT: return op_stat(s, c, msg);
-    case FS_READDIR: return op_readdir(s, c, msg);
+    case FS_OPEN:
+        return op_open(s, c, msg);
+    case FS_CLOSE:
+        return op_close(s, c, msg);
+    case FS_READ:
+        return op_read(s, c, msg);
+    case FS_WRITE:
+        return op_write(s, c, msg);
+    case FS_STAT:
+        return op_stat(s, c, msg);
+    case FS_READDIR:
+        return op_readdir(s, c, msg);
     case FS_UNLINK:
     case FS_RMDIR:
-    case FS_MKDIR: return op_remove(s, c, msg);
-    case FS_RENAME: return op_rename(s, c, msg);
-    case FS_TRUNCATE: return op_truncate(s, c, msg);
-    case FS_SYNC: return volume_sync(&s->volume);
-    case FS_DF: return op_df(s, msg);
-    case FS_STATUS: return op_status(s, c, msg);
-    case FS_UNMOUNT: return op_unmount(s);
-    case FS_DETACH: session_end(s, c); return OK;
-    case FS_SUBDIR: return op_subdir(s, c, msg);
-    case FS_BENCH: return bench_run(s, msg->word[1], msg->word[2], msg);
-    case FS_STATS: return op_stats(s, msg);
-    default: return ERR_NOT_SUPPORTED;
+    case FS_MKDIR:
+        return op_remove(s, c, msg);
+    case FS_RENAME:
+        return op_rename(s, c, msg);
+    case FS_TRUNCATE:
+        return op_truncate(s, c, msg);
+    case FS_SYNC:
+        return volume_sync(&s->volume);
+    case FS_DF:
+        return op_df(s, msg);
+    case FS_STATUS:
+        return op_status(s, c, msg);
+    case FS_UNMOUNT:
+        return op_unmount(s);
+    case FS_DETACH:
+        session_end(s, c);
+        return OK;
+    case FS_SUBDIR:
+        return op_subdir(s, c, msg);
+    case FS_BENCH:
+        return bench_run(s, msg->word[1], msg->word[2], msg);
+    case FS_STATS:
+        return op_stats(s, msg);
+    default:
+        return ERR_NOT_SUPPORTED;
     }
 }
 
@@ -263,7 +283,8 @@ static err_t ops_attach(struct service *s, struct ipc_msg *msg)
     handle_t endpoint = HANDLE_NONE;
     if (msg->word[0] != FS_ATTACH || TAG_HANDLE_COUNT(msg->tag) != 1) {
         ipc_drop_handles(msg);
-        return msg->word[0] == FS_ATTACH ? ERR_ARG : ERR_STATE; /* a session that was ended calls here */
+        return msg->word[0] == FS_ATTACH ? ERR_ARG
+                                         : ERR_STATE; /* a session that was ended calls here */
     }
     err_t err = session_create(s, msg->handle[0], EXT2_ROOT_INO, &endpoint);
     if (err != OK) return err;

@@ -38,6 +38,7 @@ struct rename_entry {
     bool done;
 };
 
+/* NOLINTNEXTLINE(readability-function-size): libext2fs's callback */
 static int rename_set_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent, int offset,
                             int block_size, char *buffer, void *priv)
 {
@@ -61,7 +62,9 @@ static int rename_set_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *di
 static err_t rename_redirect(struct volume *v, ext2_ino_t dir, const char *name, ext2_ino_t ino,
                              int type)
 {
-    struct rename_entry want = { .name = name, .name_bytes = strlen(name), .ino = ino,
+    struct rename_entry want = { .name = name,
+                                 .name_bytes = strlen(name),
+                                 .ino = ino,
                                  .type = ext2fs_has_feature_filetype(v->fs->super) ? type : 0 };
     err_t err = volume_err(v, ext2fs_dir_iterate2(v->fs, dir, 0, NULL, rename_set_entry, &want));
     if (err != OK) return err;

@@ -21,7 +21,8 @@ static void session_close_files(struct service *s, struct session *c)
     for (uint32_t i = 0; i < SESSION_FILES_MAX; i++) {
         if (c->file[i].ino == 0) continue;
         /* What is left behind by a failed free is an inode without a name: e2fsck's to collect. */
-        if (node_table_close(&s->nodes, &s->volume, c->file[i].ino) != OK) s->volume.was_clean = false;
+        err_t err = node_table_close(&s->nodes, &s->volume, c->file[i].ino);
+        if (err != OK) s->volume.was_clean = false;
         c->file[i].ino = 0;
     }
 }
@@ -72,8 +73,7 @@ err_t session_create(struct service *s, handle_t vmo, ext2_ino_t root, handle_t 
     err = sys_vmo_map(HANDLE_SELF, vmo, 0, c->buffer_bytes, PROT_READ | PROT_WRITE, 0, &at);
     if (err == OK) {
         c->buffer = (uint8_t *)at;
-        uint64_t badge = (uint64_t)generation << BADGE_INDEX_BITS |
-                         (uint64_t)(c - s->session + 1);
+        uint64_t badge = (uint64_t)generation << BADGE_INDEX_BITS | (uint64_t)(c - s->session + 1);
         err = sys_endpoint_mint(s->endpoint, badge, RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT, out);
     }
     if (err != OK) session_end(s, c);

@@ -4,8 +4,8 @@
 #include "servers/fs/dir.h"
 #include "servers/rt/ipc.h"
 
-#define SESSION_MAX       64
-#define SESSION_FILES_MAX 32
+#define SESSION_MAX        64
+#define SESSION_FILES_MAX  32
 #define SESSION_BUFFER_MAX MIB(1)
 
 struct session_file {
@@ -19,8 +19,8 @@ struct session {
     uint32_t generation; /* in the badge: a recycled place does not answer old handles */
     uint64_t last_use;
     ext2_ino_t root;
-    handle_t vmo;          /* owned */
-    uint8_t *buffer;       /* shared with the client (untrusted) */
+    handle_t vmo;    /* owned */
+    uint8_t *buffer; /* shared with the client (untrusted) */
     uint64_t buffer_bytes;
     struct session_file file[SESSION_FILES_MAX];
 };

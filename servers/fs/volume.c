@@ -14,15 +14,15 @@ errcode_t ext2fs_run_ext3_journal(ext2_filsys *fs); /* debugfs/journal.c has no 
 #define PROBE_BYTES 4096U
 
 /* Features whose meaning this service implements; libext2fs would let more through. */
-#define INCOMPAT_KNOWN                                                                    \
-    (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_RECOVER |                     \
-     EXT2_FEATURE_INCOMPAT_META_BG | EXT3_FEATURE_INCOMPAT_EXTENTS |                      \
-     EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG |                        \
-     EXT4_FEATURE_INCOMPAT_CSUM_SEED | EXT4_FEATURE_INCOMPAT_LARGEDIR)
-#define RO_COMPAT_KNOWN                                                                   \
-    (EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |            \
-     EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM |                 \
-     EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |              \
+#define INCOMPAT_KNOWN                                                                             \
+    (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_RECOVER |                              \
+     EXT2_FEATURE_INCOMPAT_META_BG | EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT | \
+     EXT4_FEATURE_INCOMPAT_FLEX_BG | EXT4_FEATURE_INCOMPAT_CSUM_SEED |                             \
+     EXT4_FEATURE_INCOMPAT_LARGEDIR)
+#define RO_COMPAT_KNOWN                                                        \
+    (EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE | \
+     EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM |      \
+     EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |   \
      EXT4_FEATURE_RO_COMPAT_METADATA_CSUM)
 
 static void volume_say(struct volume *v, const char *fmt, ...)
@@ -47,23 +47,33 @@ err_t volume_err(const struct volume *v, errcode_t code)
 {
     if (code == 0) return OK;
     err_t io = iochannel_take_error();
-    if (io != OK && io != ERR_RANGE) return io; /* ERR_RANGE: a block number of the image lies off the disk */
+    /* ERR_RANGE: a block number of the image lies off the disk; the code says more. */
+    if (io != OK && io != ERR_RANGE) return io;
     switch (code) {
-    case EXT2_ET_FILE_NOT_FOUND: return ERR_NO_ENTRY;
-    case EXT2_ET_NO_DIRECTORY: return ERR_NOT_DIR;
+    case EXT2_ET_FILE_NOT_FOUND:
+        return ERR_NO_ENTRY;
+    case EXT2_ET_NO_DIRECTORY:
+        return ERR_NOT_DIR;
     case EXT2_ET_FILE_EXISTS:
-    case EXT2_ET_DIR_EXISTS: return ERR_EXISTS;
+    case EXT2_ET_DIR_EXISTS:
+        return ERR_EXISTS;
     case EXT2_ET_BLOCK_ALLOC_FAIL:
     case EXT2_ET_INODE_ALLOC_FAIL:
     case EXT2_ET_DIR_NO_SPACE:
-    case EXT2_ET_EXTENT_NO_SPACE: return ERR_NO_SPACE;
-    case EXT2_ET_NO_MEMORY: return ERR_NO_MEMORY;
-    case EXT2_ET_RO_FILSYS: return ERR_READ_ONLY;
-    case EXT2_ET_FILE_TOO_BIG: return ERR_RANGE;
+    case EXT2_ET_EXTENT_NO_SPACE:
+        return ERR_NO_SPACE;
+    case EXT2_ET_NO_MEMORY:
+        return ERR_NO_MEMORY;
+    case EXT2_ET_RO_FILSYS:
+        return ERR_READ_ONLY;
+    case EXT2_ET_FILE_TOO_BIG:
+        return ERR_RANGE;
     case EXT2_ET_UNIMPLEMENTED:
     case EXT2_ET_UNSUPP_FEATURE:
-    case EXT2_ET_RO_UNSUPP_FEATURE: return ERR_NOT_SUPPORTED;
-    default: break;
+    case EXT2_ET_RO_UNSUPP_FEATURE:
+        return ERR_NOT_SUPPORTED;
+    default:
+        break;
     }
     log_printf("%s: %s", v->fs && v->fs->device_name ? v->fs->device_name : "disk",
                error_message(code));
@@ -81,8 +91,9 @@ static bool volume_probe(struct volume *v, struct ext2_super_block *super)
     }
     err_t err = cache_read(v->cache, 0, PROBE_BYTES, head);
     if (err != OK) {
-        volume_say(v, err == ERR_DEAD ? "no disk: the storage service is gone"
-                                      : "not mounted: the disk's first block cannot be read (I/O error)");
+        volume_say(v, err == ERR_DEAD
+                              ? "no disk: the storage service is gone"
+                              : "not mounted: the disk's first block cannot be read (I/O error)");
         return false;
     }
     memcpy(super, head + SUPERBLOCK_OFFSET, sizeof(*super));
@@ -100,7 +111,9 @@ static bool volume_judge(struct volume *v, const struct ext2_super_block *super)
     uint32_t incompat = super->s_feature_incompat & ~(uint32_t)INCOMPAT_KNOWN;
     uint32_t ro_compat = super->s_feature_ro_compat & ~(uint32_t)RO_COMPAT_KNOWN;
     if (incompat) {
-        volume_say(v, "not mounted: the file system uses incompatible features that ZerOS does not know (0x%x)",
+        volume_say(v,
+                   "not mounted: the file system uses incompatible features that ZerOS does not "
+                   "know (0x%x)",
                    incompat);
         return false;
     }
@@ -114,7 +127,9 @@ static bool volume_judge(struct volume *v, const struct ext2_super_block *super)
         blocks |= (uint64_t)super->s_blocks_count_hi << 32;
     }
     if (blocks > v->cache->size_bytes / block_bytes) {
-        volume_say(v, "not mounted: the file system has %lu KiB but the disk only %lu KiB: truncated image",
+        volume_say(v,
+                   "not mounted: the file system has %lu KiB but the disk only %lu KiB: truncated "
+                   "image",
                    (unsigned long)(blocks * (block_bytes / 1024)),
                    (unsigned long)(v->cache->size_bytes / 1024));
         return false;
@@ -154,9 +169,10 @@ void volume_mount(struct volume *v, struct cache *cache)
         if (v->fs) ext2fs_free(v->fs);
         v->fs = NULL;
         cache_drop(cache);
-        volume_say(v, "not mounted: %s", err == ERR_IO     ? "the disk has an I/O error"
-                                         : err == ERR_DEAD ? "the storage service is gone"
-                                                           : error_message(code));
+        volume_say(v, "not mounted: %s",
+                   err == ERR_IO     ? "the disk has an I/O error"
+                   : err == ERR_DEAD ? "the storage service is gone"
+                                     : error_message(code));
         return;
     }
     uint64_t mib = ext2fs_blocks_count(v->fs->super) * v->fs->blocksize >> 20;

@@ -15,9 +15,9 @@ struct volume {
     ext2_filsys fs;      /* owned; NULL: not mounted */
     bool is_read_only;
     bool was_unmounted;
-    bool is_changed;     /* since the last sync */
-    bool is_marked;      /* "in use" is on the disk */
-    bool was_clean;      /* before this mount */
+    bool is_changed;              /* since the last sync */
+    bool is_marked;               /* "in use" is on the disk */
+    bool was_clean;               /* before this mount */
     char text[VOLUME_TEXT_BYTES]; /* state in a sentence */
 };
 

@@ -10,10 +10,10 @@
 #define FSCLIENT_BUFFER_BYTES KIB(256) /* good default; 4 KiB..1 MiB */
 
 struct fsclient_mount {
-    char prefix[24];       /* "" for "/", else e.g. "/disk2" */
-    handle_t service;      /* borrowed from the startup block */
-    handle_t session;      /* owned; HANDLE_NONE until the first use */
-    uint8_t *buffer;       /* shared with the service (it writes what we ask for) */
+    char prefix[24];  /* "" for "/", else e.g. "/disk2" */
+    handle_t service; /* borrowed from the startup block */
+    handle_t session; /* owned; HANDLE_NONE until the first use */
+    uint8_t *buffer;  /* shared with the service (it writes what we ask for) */
 };
 
 /* One for each thread: it has one transfer buffer a mount and one call in flight. */
@@ -46,8 +46,8 @@ struct fsclient_entry {
 
 struct fsclient_dir {
     struct fsclient_file file;
-    uint64_t cookie;       /* where the next batch starts; 0 after the last */
-    uint32_t at, end;      /* unread part of batch */
+    uint64_t cookie;  /* where the next batch starts; 0 after the last */
+    uint32_t at, end; /* unread part of batch */
     bool started;
     uint8_t batch[KIB(4)]; /* private copy */
 };

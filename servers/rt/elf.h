@@ -5,7 +5,8 @@
 
 #define ELF_SEGMENT_MAX 8
 #define ELF_ADDRESS_MIN UINT64_C(0x10000)
-#define ELF_ADDRESS_END UINT64_C(0x40000000) /* images lie below 1 GiB; the kernel maps "any" addresses above */
+#define ELF_ADDRESS_END \
+    UINT64_C(0x40000000) /* images lie below 1 GiB; the kernel maps "any" addresses above */
 
 struct elf_segment {
     uint64_t address;     /* page-aligned */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* sbrk for picolibc's malloc: one VMO, mapped once. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's headers use reserved names */
 #include "servers/rt/heap.h"
 
 #include <errno.h>
@@ -44,3 +45,4 @@ full:
     errno = ENOMEM;
     return (void *)-1;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -5,11 +5,12 @@
 
 /* What arrives is the other side's word: check before use. Offsets are known to ipc.S. */
 struct ipc_msg {
-    uint64_t tag;                 /* TAG_HANDLES(n); TAG_NOTIFICATION and TAG_FAULT in what is received */
+    uint64_t tag; /* TAG_HANDLES(n); TAG_NOTIFICATION and TAG_FAULT in what is received */
     uint64_t word[IPC_WORDS];
-    handle_t handle[IPC_HANDLES]; /* the first TAG_HANDLE_COUNT(tag) are there; they move to the receiver */
-    uint64_t reply;               /* out of ipc_reply_recv: reply handle, 0 for a notification */
-    uint64_t badge;               /* out of ipc_reply_recv */
+    handle_t handle
+            [IPC_HANDLES]; /* the first TAG_HANDLE_COUNT(tag) are there; they move to the receiver */
+    uint64_t reply;        /* out of ipc_reply_recv: reply handle, 0 for a notification */
+    uint64_t badge;        /* out of ipc_reply_recv */
 };
 
 /**

@@ -31,8 +31,7 @@ void __retarget_lock_acquire_recursive(_LOCK_T lock)
         uint64_t none = 0;
         /* Acquire: pairs with the release in __retarget_lock_release_recursive. */
         while (!atomic_compare_exchange_weak_explicit(&lock->owner, &none, self,
-                                                      memory_order_acquire,
-                                                      memory_order_relaxed)) {
+                                                      memory_order_acquire, memory_order_relaxed)) {
             none = 0;
             sys_yield();
         }

@@ -24,8 +24,10 @@ static struct {
     const struct startup *startup;
 } rt;
 
+/* NOLINTBEGIN(readability-identifier-naming): picolibc's names */
 extern char __tls_space[]; /* user.ld */
 void __libc_init_array(void);
+/* NOLINTEND(readability-identifier-naming) */
 _Noreturn void rt_start(const struct startup *s);
 
 _Noreturn void rt_start(const struct startup *s)

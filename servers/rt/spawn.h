@@ -7,11 +7,11 @@
 #define SPAWN_STACK_BYTES KIB(256) /* default */
 
 struct spawn {
-    handle_t process;       /* owned; the caller keeps it after spawn_start */
-    handle_t startup_vmo;   /* owned until start or abort */
-    struct startup *block;  /* owned: mapping of startup_vmo in this process */
+    handle_t process;      /* owned; the caller keeps it after spawn_start */
+    handle_t startup_vmo;  /* owned until start or abort */
+    struct startup *block; /* owned: mapping of startup_vmo in this process */
     uint64_t entry;
-    uint32_t args_used;     /* bytes */
+    uint32_t args_used; /* bytes */
 };
 
 /**

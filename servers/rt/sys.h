@@ -80,8 +80,10 @@ static inline err_t sys_handle_list(handle_t process, uint64_t start, struct sys
     struct sys_regs r = { { process, start, 0, 0, 0, 0, 0, 0 } };
     err_t err = sys_raw(SYS_HANDLE_LIST, &r);
     if (err == OK) {
-        *out = (struct sys_handle_info){ .handle = (handle_t)r.x[1], .type = (uint32_t)r.x[2],
-                                         .rights = (uint32_t)r.x[3], .object_id = r.x[4],
+        *out = (struct sys_handle_info){ .handle = (handle_t)r.x[1],
+                                         .type = (uint32_t)r.x[2],
+                                         .rights = (uint32_t)r.x[3],
+                                         .object_id = r.x[4],
                                          .next = r.x[5] };
     }
     return err;
@@ -139,9 +141,9 @@ static inline err_t sys_vmo_info(handle_t vmo, struct sys_vmo_info *out)
 }
 
 /** Maps vmo [offset, offset + size_bytes) into process (HANDLE_SELF: the caller) at address (0: any) -> *out. */
+/* NOLINTNEXTLINE(readability-function-size): as many arguments as the call has */
 static inline err_t sys_vmo_map(handle_t process, handle_t vmo, uint64_t offset,
-                                uint64_t size_bytes, uint32_t prot, uint64_t address,
-                                uint64_t *out)
+                                uint64_t size_bytes, uint32_t prot, uint64_t address, uint64_t *out)
 {
     struct sys_regs r = { { process, vmo, offset, size_bytes, prot, address, 0, 0 } };
     err_t err = sys_raw(SYS_VMO_MAP, &r);

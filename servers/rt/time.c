@@ -5,9 +5,9 @@
 #include "lib/mmio.h"
 #include "servers/rt/startup.h"
 
-#define NS_PER_S      UINT64_C(1000000000)
-#define TIME_FIXED_S  UINT64_C(1767225600) /* 2026-01-01, when there is no clock */
-#define PL031_DR      0x000                /* PL031 TRM DDI 0224, RTCDR: seconds */
+#define NS_PER_S     UINT64_C(1000000000)
+#define TIME_FIXED_S UINT64_C(1767225600) /* 2026-01-01, when there is no clock */
+#define PL031_DR     0x000                /* PL031 TRM DDI 0224, RTCDR: seconds */
 
 /* Written by the first call; every later one sees the same values. */
 static struct {

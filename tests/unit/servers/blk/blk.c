@@ -31,12 +31,12 @@ static const struct {
     bool on_read;
     uint32_t want; /* enum sup_violation; 0: depends on what else was completed before the look */
 } lies[] = {
-    { LIE_ID_RANGE, false, SUP_USED_ID },      { LIE_ID_RANGE, true, SUP_USED_ID },
-    { LIE_ID_NOT_FLYING, false, SUP_USED_ID }, { LIE_ID_ORDER, false, SUP_USED_ID },
-    { LIE_ID_ORDER, true, SUP_USED_ID },       { LIE_LEN_LONG, false, SUP_USED_LEN },
-    { LIE_LEN_LONG, true, SUP_USED_LEN },      { LIE_LEN_SHORT, true, SUP_USED_LEN },
-    { LIE_IDX_JUMP, false, SUP_USED_IDX },     { LIE_IDX_BACK, true, 0 },
-    { LIE_STATUS, false, SUP_STATUS_BYTE },    { LIE_STATUS, true, SUP_STATUS_BYTE },
+    { LIE_ID_RANGE, false, SUP_USED_ID },        { LIE_ID_RANGE, true, SUP_USED_ID },
+    { LIE_ID_NOT_FLYING, false, SUP_USED_ID },   { LIE_ID_ORDER, false, SUP_USED_ID },
+    { LIE_ID_ORDER, true, SUP_USED_ID },         { LIE_LEN_LONG, false, SUP_USED_LEN },
+    { LIE_LEN_LONG, true, SUP_USED_LEN },        { LIE_LEN_SHORT, true, SUP_USED_LEN },
+    { LIE_IDX_JUMP, false, SUP_USED_IDX },       { LIE_IDX_BACK, true, 0 },
+    { LIE_STATUS, false, SUP_STATUS_BYTE },      { LIE_STATUS, true, SUP_STATUS_BYTE },
     { LIE_STATUS_UNSET, true, SUP_STATUS_BYTE },
 };
 
@@ -87,7 +87,8 @@ TEST(blk, acknowledged_writes_are_replayed_after_a_kill_until_flushed)
     fill(1);
     EXPECT_EQ(OK, batch(BLK_WRITE, data));
     fake_die();
-    memset(fake.stable, 0xee, sizeof(fake.stable)); /* the device's volatile cache lost everything */
+    memset(fake.stable, 0xee,
+           sizeof(fake.stable)); /* the device's volatile cache lost everything */
     EXPECT_EQ(OK, batch(BLK_READ, back));
     EXPECT_EQ(0, memcmp(data, back, sizeof(data)));
     EXPECT_EQ(1, blk.stats.replays); /* neighbours go in one request */
@@ -104,8 +105,9 @@ TEST(blk, an_io_error_is_that_requests_error_only)
     fake_start(&blk);
     fill(1);
     for (uint32_t i = 0; i < 3; i++) {
-        ios[i] = (struct blk_io){ .op = BLK_WRITE, .lba = i * 8, .sector_count = 8,
-                                  .data = data[i] };
+        ios[i] = (struct blk_io){
+            .op = BLK_WRITE, .lba = i * 8, .sector_count = 8, .data = data[i]
+        };
     }
     fake.error_at = 2;
     fake.error_status = VIRTIO_BLK_S_IOERR;

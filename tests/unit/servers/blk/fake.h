@@ -16,7 +16,7 @@
 #define FAKE_QUEUE        64U
 #define FAKE_WINDOW_BYTES MIB(4)
 #define FAKE_WINDOW_IPA   UINT64_C(0x80000000)
-#define FAKE_FEATURES                                                                          \
+#define FAKE_FEATURES \
     (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_BLK_F_FLUSH))
 
 enum fake_lie {
@@ -33,7 +33,14 @@ enum fake_lie {
     LIE_COUNT
 };
 
-enum fake_death { DEATH_NONE = 0, DEATH_BEFORE, DEATH_HALF, DEATH_DONE, DEATH_COMPLETED, DEATH_COUNT };
+enum fake_death {
+    DEATH_NONE = 0,
+    DEATH_BEFORE,
+    DEATH_HALF,
+    DEATH_DONE,
+    DEATH_COMPLETED,
+    DEATH_COUNT
+};
 
 static struct fake {
     uint8_t regs[4096]; /* only its address is used */
@@ -48,11 +55,11 @@ static struct fake {
     uint8_t stable[FAKE_SECTORS][512], cached[FAKE_SECTORS][512];
     bool in_cache[FAKE_SECTORS];
     uint64_t newest[FAKE_SECTORS]; /* highest sequence number ever executed there */
-    uint64_t falls;                /* writes with a lower number than one before: done out of order */
-    bool is_random;                /* may die at any step */
+    uint64_t falls; /* writes with a lower number than one before: done out of order */
+    bool is_random; /* may die at any step */
     uint32_t die_one_in;
     enum fake_lie lie;
-    uint32_t lie_at;               /* completions until the lie */
+    uint32_t lie_at; /* completions until the lie */
     uint32_t reports[8];
     uint32_t deaths, idle_waits, publish_delay, requests, error_status, error_at;
     bool edge;         /* an interrupt came since the last wait */
@@ -160,12 +167,23 @@ static void fake_complete(const struct virtq_chain *chain, uint32_t written)
     enum fake_lie lie = fake.lie != LIE_NONE && fake.lie_at-- == 0 ? fake.lie : LIE_NONE;
     uint16_t head = chain->head;
     switch (lie) {
-    case LIE_ID_RANGE: fake.queue.used->ring[fake.queue.used_idx % FAKE_QUEUE].id = 5000; break;
-    case LIE_LEN_LONG: written += 512; break;
-    case LIE_LEN_SHORT: written = 1; break;
-    case LIE_STATUS: fake.window[last->offset] = 7; break;
-    case LIE_STATUS_UNSET: fake.window[last->offset] = 0xff; break;
-    default: break;
+    case LIE_ID_RANGE:
+        fake.queue.used->ring[fake.queue.used_idx % FAKE_QUEUE].id = 5000;
+        break;
+    case LIE_LEN_LONG:
+        written += 512;
+        break;
+    case LIE_LEN_SHORT:
+        written = 1;
+        break;
+    case LIE_STATUS:
+        fake.window[last->offset] = 7;
+        break;
+    case LIE_STATUS_UNSET:
+        fake.window[last->offset] = 0xff;
+        break;
+    default:
+        break;
     }
     if (lie == LIE_ID_RANGE) {
         fake.queue.used_idx++;
@@ -189,8 +207,8 @@ static void fake_complete(const struct virtq_chain *chain, uint32_t written)
 static void fake_start_queue(void)
 {
     uint8_t *w = fake.window;
-    fake.queue.window = (struct virtq_window){ FAKE_WINDOW_IPA, FAKE_WINDOW_BYTES,
-                                               LINK_USED_OFF(1, 0) };
+    fake.queue.window =
+            (struct virtq_window){ FAKE_WINDOW_IPA, FAKE_WINDOW_BYTES, LINK_USED_OFF(1, 0) };
     EXPECT_EQ(OK, virtq_device_start(&fake.queue, w + (fake.desc - FAKE_WINDOW_IPA),
                                      w + (fake.avail - FAKE_WINDOW_IPA),
                                      w + (fake.used - FAKE_WINDOW_IPA), fake.queue_num, 0));
@@ -218,21 +236,34 @@ uint32_t mmio_read32(const volatile void *reg)
     uint64_t offset = (uint64_t)((const volatile uint8_t *)reg - fake.regs);
     (void)fake_dies_now();
     switch (offset) {
-    case VIRTIO_MMIO_MAGIC_VALUE: return 0x74726976;
-    case VIRTIO_MMIO_VERSION: return 2;
-    case VIRTIO_MMIO_DEVICE_ID: return 2;
+    case VIRTIO_MMIO_MAGIC_VALUE:
+        return 0x74726976;
+    case VIRTIO_MMIO_VERSION:
+        return 2;
+    case VIRTIO_MMIO_DEVICE_ID:
+        return 2;
     case VIRTIO_MMIO_DEVICE_FEATURES:
         return (uint32_t)(fake.features >> (32 * fake.feature_select));
-    case VIRTIO_MMIO_QUEUE_NUM_MAX: return FAKE_QUEUE;
-    case VIRTIO_MMIO_QUEUE_READY: return fake.queue_ready;
-    case VIRTIO_MMIO_INTERRUPT_STATUS: return fake.causes;
-    case VIRTIO_MMIO_STATUS: return fake.status;
-    case VIRTIO_MMIO_CONFIG_GENERATION: return fake.incarnation;
-    case VIRTIO_MMIO_CONFIG: return (uint32_t)fake.sector_count;
-    case VIRTIO_MMIO_CONFIG + 4: return (uint32_t)(fake.sector_count >> 32);
-    case LINK_CLIENT_INCARNATION: return fake.incarnation;
-    case LINK_CLIENT_SERVER: return fake.server;
-    default: return 0;
+    case VIRTIO_MMIO_QUEUE_NUM_MAX:
+        return FAKE_QUEUE;
+    case VIRTIO_MMIO_QUEUE_READY:
+        return fake.queue_ready;
+    case VIRTIO_MMIO_INTERRUPT_STATUS:
+        return fake.causes;
+    case VIRTIO_MMIO_STATUS:
+        return fake.status;
+    case VIRTIO_MMIO_CONFIG_GENERATION:
+        return fake.incarnation;
+    case VIRTIO_MMIO_CONFIG:
+        return (uint32_t)fake.sector_count;
+    case VIRTIO_MMIO_CONFIG + 4:
+        return (uint32_t)(fake.sector_count >> 32);
+    case LINK_CLIENT_INCARNATION:
+        return fake.incarnation;
+    case LINK_CLIENT_SERVER:
+        return fake.server;
+    default:
+        return 0;
     }
 }
 
@@ -241,15 +272,33 @@ void mmio_write32(volatile void *reg, uint32_t value)
     uint64_t offset = (uint64_t)((volatile uint8_t *)reg - fake.regs);
     (void)fake_dies_now();
     switch (offset) {
-    case VIRTIO_MMIO_DEVICE_FEATURES_SEL: fake.feature_select = value; break;
-    case VIRTIO_MMIO_DRIVER_FEATURES_SEL: fake.driver_feature_select = value; break;
-    case VIRTIO_MMIO_INTERRUPT_ACK: fake.causes &= ~value; break;
-    case VIRTIO_MMIO_QUEUE_NUM: fake.queue_num = value; break;
-    case VIRTIO_MMIO_QUEUE_DESC_LOW: fake.desc = value; break;
-    case VIRTIO_MMIO_QUEUE_AVAIL_LOW: fake.avail = value; break;
-    case VIRTIO_MMIO_QUEUE_USED_LOW: fake.used = value; break;
-    case VIRTIO_MMIO_QUEUE_READY: fake.queue_ready = value; break;
-    case VIRTIO_MMIO_QUEUE_NOTIFY: fake_serve(fake_random(4)); break;
+    case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
+        fake.feature_select = value;
+        break;
+    case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
+        fake.driver_feature_select = value;
+        break;
+    case VIRTIO_MMIO_INTERRUPT_ACK:
+        fake.causes &= ~value;
+        break;
+    case VIRTIO_MMIO_QUEUE_NUM:
+        fake.queue_num = value;
+        break;
+    case VIRTIO_MMIO_QUEUE_DESC_LOW:
+        fake.desc = value;
+        break;
+    case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
+        fake.avail = value;
+        break;
+    case VIRTIO_MMIO_QUEUE_USED_LOW:
+        fake.used = value;
+        break;
+    case VIRTIO_MMIO_QUEUE_READY:
+        fake.queue_ready = value;
+        break;
+    case VIRTIO_MMIO_QUEUE_NOTIFY:
+        fake_serve(fake_random(4));
+        break;
     case VIRTIO_MMIO_STATUS:
         if (value == 0) {
             fake.is_live = false;
@@ -261,11 +310,14 @@ void mmio_write32(volatile void *reg, uint32_t value)
         }
         fake.status = value;
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
-void mmio_barrier(void) {}
+void mmio_barrier(void)
+{
+}
 
 static void fake_wait(void *ctx, uint64_t timeout_ns)
 {
@@ -307,9 +359,13 @@ static struct blk *fake_start(struct blk *b)
     fake.sector_count = FAKE_SECTORS;
     fake.die_one_in = 100;
     fake.server = LINK_SERVER_PUBLISHED;
-    struct blk_env env = { .regs = fake.regs, .window = window, .window_bytes = FAKE_WINDOW_BYTES,
-                           .window_ipa = FAKE_WINDOW_IPA, .queue_size = FAKE_QUEUE,
-                           .wait = fake_wait, .report = fake_report };
+    struct blk_env env = { .regs = fake.regs,
+                           .window = window,
+                           .window_bytes = FAKE_WINDOW_BYTES,
+                           .window_ipa = FAKE_WINDOW_IPA,
+                           .queue_size = FAKE_QUEUE,
+                           .wait = fake_wait,
+                           .report = fake_report };
     EXPECT_EQ(OK, blk_start(b, &env));
     return b;
 }

@@ -44,7 +44,9 @@ static void step(void)
         uint64_t lba = fake_random(MODEL_SECTORS - sectors);
         uint32_t kind = fake_random(10);
         ios[i] = (struct blk_io){ .op = kind < 5 ? BLK_WRITE : (kind < 9 ? BLK_READ : BLK_FLUSH),
-                                  .lba = lba, .sector_count = sectors, .data = buffers[i] };
+                                  .lba = lba,
+                                  .sector_count = sectors,
+                                  .data = buffers[i] };
         for (uint32_t s = 0; s < sectors && ios[i].op == BLK_WRITE; s++) {
             oracle.sequence[lba + s] = ++oracle.next;
             put(buffers[i] + s * 512, lba + s, oracle.next);
