@@ -26,8 +26,9 @@ uint32_t ext2fs_crc32c_le(uint32_t crc, const unsigned char *data, size_t size_b
 uint32_t ext2fs_crc32_be(uint32_t crc, const unsigned char *data, size_t size_bytes)
 {
     static const uint32_t table[16] = {
-        0x00000000, 0x04c11db7, 0x09823b6e, 0x0d4326d9, 0x130476dc, 0x17c56b6b, 0x1a864db2, 0x1e475005,
-        0x2608edb8, 0x22c9f00f, 0x2f8ad6d6, 0x2b4bcb61, 0x350c9b64, 0x31cd86d3, 0x3c8ea00a, 0x384fbdbd,
+        0x00000000, 0x04c11db7, 0x09823b6e, 0x0d4326d9, 0x130476dc, 0x17c56b6b,
+        0x1a864db2, 0x1e475005, 0x2608edb8, 0x22c9f00f, 0x2f8ad6d6, 0x2b4bcb61,
+        0x350c9b64, 0x31cd86d3, 0x3c8ea00a, 0x384fbdbd,
     };
     for (; size_bytes > 0; size_bytes--) {
         crc ^= (uint32_t)*data++ << 24;
