@@ -11,159 +11,119 @@ struct judge {
     const struct manifest *m;           /* borrowed */
     const struct manifest_facts *facts; /* borrowed */
     struct manifest_problem *problem;
+    const char *who; /* the domain, link or service being judged */
     uint32_t refused;
 };
 
-static INIT_CODE bool fail(struct judge *j, enum manifest_verdict verdict, const char *who,
-                           const char *what)
+static INIT_CODE bool fail(struct judge *j, enum manifest_verdict verdict, const char *what)
 {
     j->problem->verdict = verdict;
-    (void)!str_copy(j->problem->who, sizeof(j->problem->who), who);
+    (void)!str_copy(j->problem->who, sizeof(j->problem->who), j->who);
     (void)!str_copy(j->problem->what, sizeof(j->problem->what), what);
     return false;
 }
 
+/* The rule about a number: good, or the verdict with "name = value". */
+static INIT_CODE bool rule(struct judge *j, bool good, enum manifest_verdict verdict,
+                           const char *name, uint64_t value)
+{
+    char what[MANIFEST_PATH_MAX];
+    if (good) return true;
+    format(what, sizeof(what), "%s = %lu", name, (unsigned long)value);
+    return fail(j, verdict, what);
+}
+
 static INIT_CODE bool fail_device(struct judge *j, enum manifest_verdict verdict,
-                                  const struct manifest_domain *d,
                                   const struct manifest_device *dev)
 {
     char what[MANIFEST_PATH_MAX];
-    if (dev->is_pci) {
-        format(what, sizeof(what), "%.30s slot %u class %06x", dev->path, dev->slot,
-               dev->class_code);
-    } else {
-        (void)!str_copy(what, sizeof(what), dev->path);
-    }
-    return fail(j, verdict, d->name, what);
-}
-
-static INIT_CODE bool fail_number(struct judge *j, enum manifest_verdict verdict, const char *who,
-                                  const char *name, uint64_t value)
-{
-    char what[MANIFEST_PATH_MAX];
-    format(what, sizeof(what), "%s = %lu", name, (unsigned long)value);
-    return fail(j, verdict, who, what);
+    if (!dev->is_pci) return fail(j, verdict, dev->path);
+    format(what, sizeof(what), "%.30s slot %u class %06x", dev->path, dev->slot, dev->class_code);
+    return fail(j, verdict, what);
 }
 
 /* Letters, digits and a few marks: a name is printed, compared and used as a file name, never quoted. */
-static INIT_CODE bool name_is_good(const char *name, size_t max_bytes, bool is_file)
+static INIT_CODE bool name_is_good(const char *name, bool is_file)
 {
-    size_t length = strnlen(name, max_bytes);
-    if (length == 0 || length == max_bytes) return false;
+    size_t length = strnlen(name, BOOT_NAME_MAX);
     for (size_t i = 0; i < length; i++) {
         char c = name[i];
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         if (!letter && c != '-' && c != '_' && !(is_file && c == '.' && i > 0)) return false;
     }
-    return true;
+    return length > 0 && length < BOOT_NAME_MAX;
 }
 
-static INIT_CODE bool check_domain_names(struct judge *j)
+/* Names at the start of count structs: plain, and none twice. of_whom NULL: each speaks for itself. */
+static INIT_CODE bool check_names(struct judge *j, const void *first, uint32_t count, size_t step,
+                                  const char *of_whom, const char *kind)
 {
-    for (uint32_t i = 0; i < j->m->domain_count; i++) {
-        const struct manifest_domain *d = &j->m->domain[i];
-        if (!name_is_good(d->name, sizeof(d->name), false))
-            return fail(j, MANIFEST_NAME, d->name, "domain");
+    for (uint32_t i = 0; i < count; i++) {
+        const char *name = (const char *)first + i * step;
+        bool good = name_is_good(name, false);
         for (uint32_t k = 0; k < i; k++) {
-            if (strcmp(d->name, j->m->domain[k].name) == 0)
-                return fail(j, MANIFEST_NAME, d->name, "domain");
+            good = good && strcmp(name, (const char *)first + k * step) != 0;
         }
-        bool runs = d->kind != MANIFEST_CANARY;
-        if (runs && !name_is_good(d->image, sizeof(d->image), true))
-            return fail(j, MANIFEST_NAME, d->name, "image");
-        for (uint32_t n = 0; n < d->device_count; n++) {
-            const char *name = d->device[n].name;
-            if (!name_is_good(name, BOOT_NAME_MAX, false))
-                return fail(j, MANIFEST_NAME, d->name, name);
-            for (uint32_t k = 0; k < n; k++) {
-                if (strcmp(name, d->device[k].name) == 0)
-                    return fail(j, MANIFEST_NAME, d->name, name);
-            }
-        }
+        j->who = of_whom != NULL ? of_whom : name;
+        if (!good) return fail(j, MANIFEST_NAME, of_whom != NULL ? name : kind);
     }
     return true;
 }
+STATIC_ASSERT(sizeof(((struct manifest_domain *)0)->name) == BOOT_NAME_MAX, "check_names");
 
-static INIT_CODE bool check_other_names(struct judge *j)
+#define CHECK_NAMES(j, list, count, of_whom, kind) \
+    check_names((j), (list), (count), sizeof((list)[0]), (of_whom), (kind))
+
+static INIT_CODE bool hash_is_there(const uint8_t hash[MANIFEST_HASH_BYTES])
 {
-    for (uint32_t i = 0; i < j->m->link_count; i++) {
-        const char *name = j->m->link[i].name;
-        if (!name_is_good(name, BOOT_NAME_MAX, false)) return fail(j, MANIFEST_NAME, name, "link");
-        for (uint32_t k = 0; k < i; k++) {
-            if (strcmp(name, j->m->link[k].name) == 0) return fail(j, MANIFEST_NAME, name, "link");
-        }
-    }
-    for (uint32_t i = 0; i < j->m->service_count; i++) {
-        const struct manifest_service *s = &j->m->service[i];
-        if (!name_is_good(s->name, BOOT_NAME_MAX, false))
-            return fail(j, MANIFEST_NAME, s->name, "service");
-        if (!name_is_good(s->image, BOOT_NAME_MAX, true))
-            return fail(j, MANIFEST_NAME, s->name, "image");
-        for (uint32_t k = 0; k < i; k++) {
-            if (strcmp(s->name, j->m->service[k].name) == 0)
-                return fail(j, MANIFEST_NAME, s->name, "service");
-        }
-    }
-    return true;
+    uint32_t any = 0;
+    for (int i = 0; i < MANIFEST_HASH_BYTES; i++) any |= hash[i];
+    return any != 0;
 }
 
-static INIT_CODE bool check_main(struct judge *j)
+static INIT_CODE bool check_image(struct judge *j, const char *image, const uint8_t *hash)
 {
-    if (j->m->domain_count == 0 || j->m->domain[0].kind != MANIFEST_MAIN)
-        return fail(j, MANIFEST_NO_MAIN, "", "");
-    for (uint32_t i = 1; i < j->m->domain_count; i++) {
-        const struct manifest_domain *d = &j->m->domain[i];
-        if (d->kind == MANIFEST_MAIN) return fail(j, MANIFEST_NO_MAIN, d->name, "");
-    }
-    return true;
+    if (!name_is_good(image, true)) return fail(j, MANIFEST_NAME, "image");
+    return hash_is_there(hash) ? true : fail(j, MANIFEST_HASH, image);
 }
 
 /* What every domain but main and every window take must leave enough for main. */
 static INIT_CODE bool check_memory(struct judge *j)
 {
     uint64_t left = j->facts->ram_bytes;
-    if (left < MANIFEST_MAIN_MIN)
-        return fail_number(j, MANIFEST_MEMORY, j->m->domain[0].name, "ram", left);
+    j->who = j->m->domain[0].name;
+    if (!rule(j, left >= MANIFEST_MAIN_MIN, MANIFEST_MEMORY, "ram", left)) return false;
     left -= MANIFEST_MAIN_MIN;
     for (uint32_t i = 0; i < j->m->domain_count; i++) {
-        const struct manifest_domain *d = &j->m->domain[i];
-        uint64_t bytes = d->memory_bytes;
-        bool size_is_wrong =
-                d->kind == MANIFEST_MAIN ? bytes != 0 : bytes == 0 || bytes % MIB(2) != 0;
-        if (size_is_wrong || bytes > left)
-            return fail_number(j, MANIFEST_MEMORY, d->name, "memory", bytes);
+        uint64_t bytes = j->m->domain[i].memory_bytes;
+        bool good = i == 0 ? bytes == 0 : bytes != 0 && bytes % MIB(2) == 0 && bytes <= left;
+        j->who = j->m->domain[i].name;
+        if (!rule(j, good, MANIFEST_MEMORY, "memory", bytes)) return false;
         left -= bytes;
     }
     for (uint32_t i = 0; i < j->m->link_count; i++) {
-        const struct manifest_link *l = &j->m->link[i];
-        if (l->window_bytes > left)
-            return fail_number(j, MANIFEST_MEMORY, l->name, "window", l->window_bytes);
-        left -= l->window_bytes;
+        uint64_t bytes = j->m->link[i].window_bytes;
+        j->who = j->m->link[i].name;
+        if (!rule(j, bytes <= left, MANIFEST_MEMORY, "window", bytes)) return false;
+        left -= bytes;
     }
     return true;
 }
 
 static INIT_CODE bool check_cpu(struct judge *j, const struct manifest_domain *d)
 {
-    if (d->vcpus < 1 || d->vcpus > MANIFEST_VCPU_MAX) {
-        return fail_number(j, MANIFEST_VCPU, d->name, "vcpus", d->vcpus);
-    }
-    if (d->core >= j->facts->core_count)
-        return fail_number(j, MANIFEST_VCPU, d->name, "core", d->core);
-
-    bool none = d->budget_us == 0 && d->period_us == 0;
-    if (none && d->kind == MANIFEST_DRIVER) return fail(j, MANIFEST_BUDGET, d->name, "budget-us");
-    if (!none && (d->period_us < MANIFEST_PERIOD_US_MIN || d->period_us > MANIFEST_PERIOD_US_MAX)) {
-        return fail_number(j, MANIFEST_BUDGET, d->name, "period-us", d->period_us);
-    }
-    if (!none && (d->budget_us == 0 || d->budget_us > d->period_us)) {
-        return fail_number(j, MANIFEST_BUDGET, d->name, "budget-us", d->budget_us);
-    }
-    bool too_low = d->kind == MANIFEST_DRIVER && d->priority <= j->m->domain[0].priority;
-    if (too_low || d->priority < 1 || d->priority > MANIFEST_PRIORITY_MAX) {
-        return fail_number(j, MANIFEST_PRIORITY, d->name, "priority", d->priority);
-    }
-    return true;
+    uint32_t budget = d->budget_us, period = d->period_us, lowest = 1;
+    if (d->kind == MANIFEST_DRIVER) lowest = j->m->domain[0].priority + 1;
+    bool unlimited = d->kind == MANIFEST_MAIN && budget == 0 && period == 0;
+    bool period_fits = period >= MANIFEST_PERIOD_US_MIN && period <= MANIFEST_PERIOD_US_MAX;
+    return rule(j, d->vcpus >= 1 && d->vcpus <= MANIFEST_VCPU_MAX, MANIFEST_VCPU, "vcpus",
+                d->vcpus) &&
+           rule(j, d->core < j->facts->core_count, MANIFEST_VCPU, "core", d->core) &&
+           rule(j, unlimited || period_fits, MANIFEST_BUDGET, "period-us", period) &&
+           rule(j, unlimited || (budget >= 1 && budget <= period), MANIFEST_BUDGET, "budget-us",
+                budget) &&
+           rule(j, d->priority >= lowest && d->priority <= MANIFEST_PRIORITY_MAX, MANIFEST_PRIORITY,
+                "priority", d->priority);
 }
 
 static INIT_CODE bool is_same_thing(const struct manifest_device *a,
@@ -177,15 +137,6 @@ static INIT_CODE bool is_fact_of(const struct manifest_fact *f, const struct man
 {
     if (f->is_pci != (dev->is_pci != 0) || strcmp(f->path, dev->path) != 0) return false;
     return !f->is_pci || (f->slot == dev->slot && f->class_code == dev->class_code);
-}
-
-static INIT_CODE const struct manifest_fact *find_fact(const struct judge *j,
-                                                       const struct manifest_device *dev)
-{
-    for (uint32_t i = 0; i < j->facts->device_count; i++) {
-        if (is_fact_of(&j->facts->device[i], dev)) return &j->facts->device[i];
-    }
-    return NULL;
 }
 
 /* True when the domain lists this device. */
@@ -207,116 +158,117 @@ static INIT_CODE bool others_have(const struct judge *j, const struct manifest_d
     return false;
 }
 
-static INIT_CODE bool check_device_twice(struct judge *j, uint32_t domain, uint32_t index)
+/* True when a domain before this one, or this one before `index`, lists the same thing. */
+static INIT_CODE bool is_given_before(const struct judge *j, const struct manifest_domain *d,
+                                      uint32_t index)
 {
-    const struct manifest_domain *d = &j->m->domain[domain];
-    for (uint32_t i = 0; i <= domain; i++) {
-        const struct manifest_domain *other = &j->m->domain[i];
-        uint32_t count = i == domain ? index : other->device_count;
+    for (const struct manifest_domain *other = j->m->domain; other <= d; other++) {
+        uint32_t count = other == d ? index : other->device_count;
         for (uint32_t k = 0; k < count; k++) {
-            if (is_same_thing(&d->device[index], &other->device[k])) {
-                return fail_device(j, MANIFEST_DEVICE_TWICE, d, &d->device[index]);
-            }
+            if (is_same_thing(&d->device[index], &other->device[k])) return true;
         }
     }
-    return true;
+    return false;
 }
 
 static INIT_CODE bool shares_page(const struct manifest_fact *a, const struct manifest_fact *b)
 {
-    if (a->mmio_bytes == 0 || b->mmio_bytes == 0) return false;
-    uint64_t a_first = a->mmio_start >> PAGE_SHIFT,
-             a_last = (a->mmio_start + a->mmio_bytes - 1) >> PAGE_SHIFT;
-    uint64_t b_first = b->mmio_start >> PAGE_SHIFT,
-             b_last = (b->mmio_start + b->mmio_bytes - 1) >> PAGE_SHIFT;
-    return a_first <= b_last && b_first <= a_last;
+    uint64_t start = ALIGN_DOWN(a->mmio_start, PAGE_SIZE),
+             end = ALIGN_UP(a->mmio_start + a->mmio_bytes, PAGE_SIZE);
+    return a->mmio_bytes != 0 && b->mmio_bytes != 0 &&
+           ranges_overlap(start, end - start, b->mmio_start, b->mmio_bytes);
 }
 
 /* A device that is there, against all others. */
 static INIT_CODE bool check_fact(struct judge *j, const struct manifest_domain *d,
                                  const struct manifest_device *dev, const struct manifest_fact *f)
 {
-    if (f->is_reserved) return fail_device(j, MANIFEST_DEVICE_RESERVED, d, dev);
-    if (f->is_master && !f->has_stream) return fail_device(j, MANIFEST_MASTER_OUTSIDE, d, dev);
+    if (f->is_reserved) return fail_device(j, MANIFEST_DEVICE_RESERVED, dev);
+    if (f->is_master && !f->has_stream) return fail_device(j, MANIFEST_MASTER_OUTSIDE, dev);
     for (uint32_t i = 0; i < j->facts->device_count; i++) {
         const struct manifest_fact *other = &j->facts->device[i];
         if (other == f) continue;
         if (shares_page(f, other) && !domain_has(d, other))
-            return fail_device(j, MANIFEST_DEVICE_OVERLAP, d, dev);
-        if (f->intid != 0 && f->intid == other->intid &&
-            (other->is_reserved || others_have(j, d, other))) {
-            return fail_device(j, MANIFEST_LINE_SHARED, d, dev);
+            return fail_device(j, MANIFEST_DEVICE_OVERLAP, dev);
+        bool same_line = f->intid != 0 && f->intid == other->intid;
+        if (same_line && (other->is_reserved || others_have(j, d, other))) {
+            return fail_device(j, MANIFEST_LINE_SHARED, dev);
         }
     }
     return true;
 }
 
-static INIT_CODE bool check_devices(struct judge *j, uint32_t domain)
+static INIT_CODE bool check_devices(struct judge *j, const struct manifest_domain *d)
 {
-    const struct manifest_domain *d = &j->m->domain[domain];
-    uint32_t fenced_count = 0;
+    uint32_t fenced_count = 0, absent_count = 0;
     for (uint32_t i = 0; i < d->device_count; i++) {
         const struct manifest_device *dev = &d->device[i];
-        if (!check_device_twice(j, domain, i)) return false;
-        const struct manifest_fact *f = find_fact(j, dev);
-        if (f == NULL) {
-            fail_device(j, MANIFEST_DEVICE_UNKNOWN, d, dev);
+        if (is_given_before(j, d, i)) return fail_device(j, MANIFEST_DEVICE_TWICE, dev);
+        uint32_t n = 0;
+        while (n < j->facts->device_count && !is_fact_of(&j->facts->device[n], dev)) n++;
+        if (n == j->facts->device_count) {
+            (void)fail_device(j, MANIFEST_DEVICE_UNKNOWN, dev);
             if (d->kind == MANIFEST_MAIN) return false;
-            j->refused |= (uint32_t)BIT(domain);
+            absent_count++;
             continue;
         }
-        if (!check_fact(j, d, dev, f)) return false;
-        fenced_count += f->has_stream;
+        if (!check_fact(j, d, dev, &j->facts->device[n])) return false;
+        fenced_count += j->facts->device[n].has_stream;
     }
-    if (d->dma == MANIFEST_DMA_GUARD) return fail(j, MANIFEST_DMA, d->name, "guard");
-    if (d->dma == MANIFEST_DMA_SMMU) {
-        if (d->device_count == 0 || !j->facts->has_smmu)
-            return fail(j, MANIFEST_DMA, d->name, "smmu");
-        bool refused = (j->refused & BIT(domain)) != 0;
-        if (!refused && fenced_count == 0) return fail(j, MANIFEST_DMA, d->name, "smmu");
+    if (absent_count != 0) j->refused |= (uint32_t)BIT(d - j->m->domain);
+    if (d->dma == MANIFEST_DMA_GUARD) return fail(j, MANIFEST_DMA, "guard");
+    bool fenced = j->facts->has_smmu && fenced_count + absent_count != 0;
+    return d->dma == MANIFEST_DMA_NONE || fenced ? true : fail(j, MANIFEST_DMA, "smmu");
+}
+
+static INIT_CODE bool check_domains(struct judge *j)
+{
+    const struct manifest *m = j->m;
+    j->who = "";
+    if (m->domain_count == 0 || m->domain[0].kind != MANIFEST_MAIN)
+        return fail(j, MANIFEST_NO_MAIN, "");
+    if (!CHECK_NAMES(j, m->domain, m->domain_count, NULL, "domain") || !check_memory(j))
+        return false;
+    for (const struct manifest_domain *d = m->domain; d < m->domain + m->domain_count; d++) {
+        j->who = d->name;
+        if (d != m->domain && d->kind == MANIFEST_MAIN) return fail(j, MANIFEST_NO_MAIN, "");
+        if (d->kind == MANIFEST_CANARY) continue;
+        if (!CHECK_NAMES(j, d->device, d->device_count, d->name, "device")) return false;
+        if (!check_image(j, d->image, d->hash) || !check_cpu(j, d) || !check_devices(j, d))
+            return false;
     }
     return true;
 }
 
-static INIT_CODE bool check_link_ends(struct judge *j, const struct manifest_link *l)
+/* An end of a link: a domain that can run. */
+static INIT_CODE bool can_end(const struct judge *j, uint32_t domain)
 {
-    uint32_t count = j->m->domain_count;
-    if (l->server >= count) return fail(j, MANIFEST_LINK_ENDS, l->name, "server");
-    if (l->client >= count || l->client == l->server)
-        return fail(j, MANIFEST_LINK_ENDS, l->name, "client");
-    if (j->m->domain[l->server].kind == MANIFEST_CANARY)
-        return fail(j, MANIFEST_LINK_ENDS, l->name, "server");
-    if (j->m->domain[l->client].kind == MANIFEST_CANARY)
-        return fail(j, MANIFEST_LINK_ENDS, l->name, "client");
-    return true;
+    return domain < j->m->domain_count && j->m->domain[domain].kind != MANIFEST_CANARY;
 }
 
 static INIT_CODE bool check_link(struct judge *j, const struct manifest_link *l)
 {
-    if (!check_link_ends(j, l)) return false;
-    if (l->queue_count < 1 || l->queue_count > LINK_QUEUE_MAX) {
-        return fail_number(j, MANIFEST_LINK_QUEUES, l->name, "queues", l->queue_count);
-    }
-    bool power_of_2 = (l->queue_size & (l->queue_size - 1)) == 0;
-    if (l->queue_size < 2 || l->queue_size > LINK_RING_MAX || !power_of_2) {
-        return fail_number(j, MANIFEST_LINK_QUEUES, l->name, "queue-size", l->queue_size);
-    }
+    j->who = l->name;
+    if (!can_end(j, l->server)) return fail(j, MANIFEST_LINK_ENDS, "server");
+    if (!can_end(j, l->client) || l->client == l->server)
+        return fail(j, MANIFEST_LINK_ENDS, "client");
+    uint32_t size = l->queue_size, deadline = l->deadline_ms, slow = l->slow_ms;
+    uint64_t window = l->window_bytes;
+    bool size_fits = size >= 2 && size <= LINK_RING_MAX && (size & (size - 1)) == 0;
     /* Three pages a queue hold its rings in either layout; buffers need one more. */
-    uint64_t bytes = l->window_bytes;
-    if (bytes % PAGE_SIZE != 0 || bytes <= LINK_DATA_OFF(l->queue_count) ||
-        bytes > DOMAIN_WINDOW_STEP) {
-        return fail_number(j, MANIFEST_LINK_WINDOW, l->name, "window", bytes);
+    bool window_fits = window > LINK_DATA_OFF(l->queue_count) && window <= DOMAIN_WINDOW_STEP;
+    if (!rule(j, l->queue_count >= 1 && l->queue_count <= LINK_QUEUE_MAX, MANIFEST_LINK_QUEUES,
+              "queues", l->queue_count) ||
+        !rule(j, size_fits, MANIFEST_LINK_QUEUES, "queue-size", size) ||
+        !rule(j, window_fits && window % PAGE_SIZE == 0, MANIFEST_LINK_WINDOW, "window", window) ||
+        !rule(j, l->watch_mask >> l->queue_count == 0, MANIFEST_LINK_WATCH, "watch",
+              l->watch_mask)) {
+        return false;
     }
-    if ((l->watch_mask >> l->queue_count) != 0)
-        return fail(j, MANIFEST_LINK_WATCH, l->name, "watch");
     if (l->watch_mask == 0) return true;
-    if (l->deadline_ms == 0 || l->deadline_ms > MANIFEST_DEADLINE_MS_MAX) {
-        return fail_number(j, MANIFEST_LINK_WATCH, l->name, "deadline-ms", l->deadline_ms);
-    }
-    if (l->slow_ms < l->deadline_ms || l->slow_ms > MANIFEST_DEADLINE_MS_MAX) {
-        return fail_number(j, MANIFEST_LINK_WATCH, l->name, "slow-ms", l->slow_ms);
-    }
-    return true;
+    return rule(j, deadline >= 1 && deadline <= slow, MANIFEST_LINK_WATCH, "deadline-ms",
+                deadline) &&
+           rule(j, slow <= MANIFEST_DEADLINE_MS_MAX, MANIFEST_LINK_WATCH, "slow-ms", slow);
 }
 
 /* First sector after a link's share; UINT64_MAX: to the end of the disk. */
@@ -325,40 +277,34 @@ static INIT_CODE uint64_t lba_end(const struct manifest_link *l)
     return l->lba_count == 0 ? UINT64_MAX : l->lba_first + l->lba_count;
 }
 
-static INIT_CODE bool check_sectors(struct judge *j)
+static INIT_CODE bool shares_sectors(const struct manifest_link *a, const struct manifest_link *b)
 {
-    for (uint32_t i = 0; i < j->m->link_count; i++) {
-        const struct manifest_link *a = &j->m->link[i];
+    if (a->server != b->server || a->device_id != VIRTIO_BLOCK || b->device_id != VIRTIO_BLOCK)
+        return false;
+    return a->lba_first < lba_end(b) && b->lba_first < lba_end(a);
+}
+
+static INIT_CODE bool check_links(struct judge *j)
+{
+    const struct manifest *m = j->m;
+    if (!CHECK_NAMES(j, m->link, m->link_count, NULL, "link")) return false;
+    for (uint32_t i = 0; i < m->link_count; i++) {
+        if (!check_link(j, &m->link[i])) return false;
         for (uint32_t k = 0; k < i; k++) {
-            const struct manifest_link *b = &j->m->link[k];
-            if (a->server != b->server || a->device_id != VIRTIO_BLOCK ||
-                b->device_id != VIRTIO_BLOCK)
-                continue;
-            if (a->lba_first < lba_end(b) && b->lba_first < lba_end(a)) {
-                return fail(j, MANIFEST_LBA_OVERLAP, a->name, b->name);
-            }
+            if (shares_sectors(&m->link[i], &m->link[k]))
+                return fail(j, MANIFEST_LBA_OVERLAP, m->link[k].name);
         }
     }
     return true;
 }
 
-static INIT_CODE bool hash_is_there(const uint8_t hash[MANIFEST_HASH_BYTES])
+static INIT_CODE bool check_services(struct judge *j)
 {
-    uint32_t any = 0;
-    for (int i = 0; i < MANIFEST_HASH_BYTES; i++) any |= hash[i];
-    return any != 0;
-}
-
-static INIT_CODE bool check_hashes(struct judge *j)
-{
-    for (uint32_t i = 0; i < j->m->domain_count; i++) {
-        const struct manifest_domain *d = &j->m->domain[i];
-        if (d->kind != MANIFEST_CANARY && !hash_is_there(d->hash))
-            return fail(j, MANIFEST_HASH, d->name, d->image);
-    }
-    for (uint32_t i = 0; i < j->m->service_count; i++) {
-        const struct manifest_service *s = &j->m->service[i];
-        if (!hash_is_there(s->hash)) return fail(j, MANIFEST_HASH, s->name, s->image);
+    const struct manifest *m = j->m;
+    if (!CHECK_NAMES(j, m->service, m->service_count, NULL, "service")) return false;
+    for (uint32_t i = 0; i < m->service_count; i++) {
+        j->who = m->service[i].name;
+        if (!check_image(j, m->service[i].image, m->service[i].hash)) return false;
     }
     return true;
 }
@@ -369,16 +315,7 @@ INIT_CODE bool manifest_check(const struct manifest *m, const struct manifest_fa
     struct judge j = { .m = m, .facts = facts, .problem = problem };
     memset(problem, 0, sizeof(*problem));
     *refused = 0;
-    if (!check_domain_names(&j) || !check_other_names(&j) || !check_main(&j) || !check_memory(&j))
-        return false;
-    for (uint32_t i = 0; i < m->domain_count; i++) {
-        if (m->domain[i].kind == MANIFEST_CANARY) continue;
-        if (!check_cpu(&j, &m->domain[i]) || !check_devices(&j, i)) return false;
-    }
-    for (uint32_t i = 0; i < m->link_count; i++) {
-        if (!check_link(&j, &m->link[i])) return false;
-    }
-    if (!check_sectors(&j) || !check_hashes(&j)) return false;
+    if (!check_domains(&j) || !check_links(&j) || !check_services(&j)) return false;
     *refused = j.refused;
     return true;
 }

@@ -12,28 +12,104 @@
 struct reader {
     const void *fdt; /* borrowed */
     int node;
+    uint32_t seen;   /* bit i: binding i of the node's table was there */
     const char *who; /* domain, link or service; "" for the whole */
     struct manifest_problem *problem;
+    struct manifest *m; /* borrowed: what is being filled */
 };
 
-/* Words of a list, each with its NUL, ended by an empty one. */
-#define ROOT_WORDS "compatible\0version\0"
-#define DOMAIN_WORDS                                                                   \
-    "kind\0image\0hash\0memory\0vcpus\0core\0priority\0budget-us\0period-us\0dma\0on-" \
-    "violation\0pmu\0params\0"
-#define CANARY_WORDS "kind\0memory\0"
-#define DEVICE_WORDS "path\0"
-#define PCI_WORDS    "pci\0slot\0class\0"
-#define LINK_WORDS                                                                        \
-    "type\0server\0client\0layout\0window\0queues\0queue-size\0watch\0deadline-ms\0slow-" \
-    "ms\0lba\0read-only\0"
-#define SERVICE_WORDS "image\0hash\0"
+enum value_kind {
+    VALUE_U32,
+    VALUE_U64, /* one or two cells */
+    VALUE_TEXT,
+    VALUE_FLAG,
+    VALUE_WORD, /* the index of one of the words */
+    VALUE_HASH,
+    VALUE_END,    /* the name of a domain */
+    VALUE_QUEUES, /* queue numbers, as a mask */
+    VALUE_LBA     /* first and count, two cells each */
+};
+
+/* A property and its place in the struct. Text in arrays: these constants need no relocation. */
+struct binding {
+    char name[14];
+    uint8_t kind;
+    char words[24]; /* each with its NUL, ended by an empty one */
+    uint16_t offset, bytes;
+    uint32_t max; /* of a VALUE_U32; 0: none */
+};
+
+#define PLACE(type, field) \
+    .offset = offsetof(struct type, field), .bytes = sizeof(((struct type *)0)->field)
+
+/* The first two are all that a canary may have. */
+static INIT_DATA const struct binding domain_bindings[] = {
+    { "kind", VALUE_WORD, "main\0driver\0canary\0", PLACE(manifest_domain, kind) },
+    { "memory", VALUE_U64, PLACE(manifest_domain, memory_bytes) },
+    { "image", VALUE_TEXT, PLACE(manifest_domain, image) },
+    { "hash", VALUE_HASH, PLACE(manifest_domain, hash) },
+    { "vcpus", VALUE_U32, PLACE(manifest_domain, vcpus) },
+    { "core", VALUE_U32, PLACE(manifest_domain, core) },
+    { "priority", VALUE_U32, PLACE(manifest_domain, priority) },
+    { "budget-us", VALUE_U32, PLACE(manifest_domain, budget_us) },
+    { "period-us", VALUE_U32, PLACE(manifest_domain, period_us) },
+    { "dma", VALUE_WORD, "none\0smmu\0guard\0", PLACE(manifest_domain, dma) },
+    { "on-violation", VALUE_WORD, "kill\0inject\0", PLACE(manifest_domain, on_violation) },
+    { "pmu", VALUE_FLAG, PLACE(manifest_domain, pmu) },
+    { "params", VALUE_TEXT, PLACE(manifest_domain, params) },
+};
+#define SEEN_KIND   BIT(0)
+#define SEEN_CANARY (BIT(0) | BIT(1))
+#define SEEN_IMAGE  BIT(2)
+
+static INIT_DATA const struct binding device_bindings[] = {
+    { "path", VALUE_TEXT, PLACE(manifest_device, path) },
+    { "pci", VALUE_TEXT, PLACE(manifest_device, path) },
+    { "slot", VALUE_U32, PLACE(manifest_device, slot), .max = 31 },
+    { "class", VALUE_U32, PLACE(manifest_device, class_code), .max = 0xffffff },
+};
+#define SEEN_PATH  BIT(0)
+#define SEEN_PCI   BIT(1)
+#define SEEN_SLOT  BIT(2)
+#define SEEN_CLASS BIT(3)
+
+static INIT_DATA const struct binding link_bindings[] = {
+    { "type", VALUE_WORD, "block\0net\0entropy\0", PLACE(manifest_link, device_id) },
+    { "server", VALUE_END, PLACE(manifest_link, server) },
+    { "client", VALUE_END, PLACE(manifest_link, client) },
+    { "layout", VALUE_WORD, "stock\0own\0", PLACE(manifest_link, own_client) },
+    { "window", VALUE_U64, PLACE(manifest_link, window_bytes) },
+    { "queues", VALUE_U32, PLACE(manifest_link, queue_count) },
+    { "queue-size", VALUE_U32, PLACE(manifest_link, queue_size) },
+    { "watch", VALUE_QUEUES, PLACE(manifest_link, watch_mask) },
+    { "deadline-ms", VALUE_U32, PLACE(manifest_link, deadline_ms) },
+    { "slow-ms", VALUE_U32, PLACE(manifest_link, slow_ms) },
+    { "lba", VALUE_LBA, PLACE(manifest_link, lba_first) },
+    { "read-only", VALUE_FLAG, PLACE(manifest_link, read_only) },
+};
+STATIC_ASSERT(offsetof(struct manifest_link, lba_count) ==
+                      offsetof(struct manifest_link, lba_first) + 8,
+              "VALUE_LBA");
+
+static INIT_DATA const struct binding service_bindings[] = {
+    { "image", VALUE_TEXT, PLACE(manifest_service, image) },
+    { "hash", VALUE_HASH, PLACE(manifest_service, hash) },
+};
+
+struct root {
+    char compatible[32];
+    uint32_t version;
+};
+static INIT_DATA const struct binding root_bindings[] = {
+    { "compatible", VALUE_TEXT, PLACE(root, compatible) },
+    { "version", VALUE_U32, PLACE(root, version) },
+};
 
 static INIT_CODE bool fail(const struct reader *r, enum manifest_verdict verdict, const char *what)
 {
     r->problem->verdict = verdict;
     (void)!str_copy(r->problem->who, sizeof(r->problem->who), r->who);
-    (void)!str_copy(r->problem->what, sizeof(r->problem->what), what);
+    (void)!str_copy(r->problem->what, sizeof(r->problem->what), what != NULL ? what : "");
     return false;
 }
 
@@ -46,88 +122,96 @@ static INIT_CODE uint32_t word_index(const char *words, const char *word)
     return UINT32_MAX;
 }
 
-/* No property but these: a misspelt one is refused, not ignored. */
-static INIT_CODE bool only_known(const struct reader *r, const char *words)
+static INIT_CODE uint32_t domain_index(const struct manifest *m, const char *name)
 {
-    int offset;
-    fdt_for_each_property_offset(offset, r->fdt, r->node)
+    for (uint32_t i = 0; i < m->domain_count; i++) {
+        if (strcmp(m->domain[i].name, name) == 0) return i;
+    }
+    return MANIFEST_NO_DOMAIN; /* manifest_check's to refuse */
+}
+
+/* A list of cells below 32, as a mask. */
+static INIT_CODE bool read_queues(const uint8_t *p, uint32_t bytes, uint32_t *mask)
+{
+    for (uint32_t i = 0; i + CELL_BYTES <= bytes; i += CELL_BYTES) {
+        uint64_t queue = tree_number(p + i, 1);
+        if (queue >= 32) return false;
+        *mask |= (uint32_t)BIT(queue);
+    }
+    return bytes % CELL_BYTES == 0;
+}
+
+/* Reads a value into the struct at base. False: wrong size or unknown value. */
+static INIT_CODE bool read_value(const struct reader *r, const struct binding *b, const void *p,
+                                 uint32_t bytes, void *base)
+{
+    void *out = (uint8_t *)base + b->offset;
+    uint32_t *number = out;
+    uint64_t *wide = out;
+    const char *text = p;
+    bool is_text = bytes > 0 && strnlen(text, bytes) == bytes - 1;
+    switch ((enum value_kind)b->kind) {
+    case VALUE_U32:
+        if (bytes != CELL_BYTES) return false;
+        *number = (uint32_t)tree_number(p, 1);
+        return b->max == 0 || *number <= b->max;
+    case VALUE_U64:
+        if (bytes != CELL_BYTES && bytes != 2 * CELL_BYTES) return false;
+        *wide = tree_number(p, bytes / CELL_BYTES);
+        return true;
+    case VALUE_TEXT:
+        return is_text && str_copy(out, b->bytes, text);
+    case VALUE_FLAG:
+        *number = 1;
+        return bytes == 0;
+    case VALUE_WORD:
+        *number = is_text ? word_index(b->words, text) : UINT32_MAX;
+        return *number != UINT32_MAX;
+    case VALUE_HASH:
+        if (bytes != MANIFEST_HASH_BYTES) return false;
+        memcpy(out, p, bytes);
+        return true;
+    case VALUE_END:
+        *number = is_text ? domain_index(r->m, text) : 0;
+        return is_text;
+    case VALUE_QUEUES:
+        return read_queues(p, bytes, number);
+    case VALUE_LBA:
+        if (bytes != 4 * CELL_BYTES) return false;
+        wide[0] = tree_number(p, 2);
+        wide[1] = tree_number(text + 2 * CELL_BYTES, 2);
+        return wide[1] <= UINT64_MAX - wide[0];
+    }
+    return false;
+}
+
+/* All properties of the node. One that is not in the table is refused, not ignored: it may be misspelt. */
+static INIT_CODE bool read_properties(struct reader *r, const struct binding *table, uint32_t count,
+                                      void *base)
+{
+    int at;
+    r->seen = 0;
+    fdt_for_each_property_offset(at, r->fdt, r->node)
     {
-        const char *name;
-        if (fdt_getprop_by_offset(r->fdt, offset, &name, NULL) == NULL)
-            return fail(r, MANIFEST_BAD_TREE, "");
-        if (word_index(words, name) == UINT32_MAX) return fail(r, MANIFEST_BAD_PROPERTY, name);
+        const char *name = "";
+        int bytes = 0;
+        const void *value = fdt_getprop_by_offset(r->fdt, at, &name, &bytes);
+        uint32_t i = 0;
+        while (i < count && strcmp(table[i].name, name) != 0) i++;
+        if (value == NULL || i == count ||
+            !read_value(r, &table[i], value, (uint32_t)bytes, base)) {
+            return fail(r, MANIFEST_BAD_PROPERTY, name);
+        }
+        r->seen |= (uint32_t)BIT(i);
     }
     return true;
 }
 
-/* A number of one or two cells, at most max; absent: *out stays. */
-static INIT_CODE bool get_number(const struct reader *r, const char *name, uint64_t max,
-                                 uint64_t *out)
-{
-    int size_bytes;
-    const void *p = fdt_getprop(r->fdt, r->node, name, &size_bytes);
-    if (p == NULL) return true;
-    if (size_bytes != CELL_BYTES && size_bytes != 2 * CELL_BYTES)
-        return fail(r, MANIFEST_BAD_PROPERTY, name);
-    *out = tree_number(p, (uint32_t)size_bytes / CELL_BYTES);
-    return *out <= max ? true : fail(r, MANIFEST_BAD_PROPERTY, name);
-}
+#define READ_PROPERTIES(r, table, base) read_properties(r, table, ARRAY_COUNT(table), base)
 
-static INIT_CODE bool get_u32(const struct reader *r, const char *name, uint32_t *out)
+static INIT_CODE bool need(const struct reader *r, uint64_t seen, const char *name)
 {
-    uint64_t value = *out;
-    if (!get_number(r, name, UINT32_MAX, &value)) return false;
-    *out = (uint32_t)value;
-    return true;
-}
-
-/* The one string of a property; NULL: absent or malformed. */
-static INIT_CODE const char *text_of(const struct reader *r, const char *name)
-{
-    int size_bytes;
-    const char *p = fdt_getprop(r->fdt, r->node, name, &size_bytes);
-    if (p == NULL || size_bytes <= 0 || strnlen(p, (size_t)size_bytes) + 1 != (size_t)size_bytes)
-        return NULL;
-    return p;
-}
-
-static INIT_CODE bool get_text(const struct reader *r, const char *name, char *out,
-                               size_t out_bytes)
-{
-    const char *text = text_of(r, name);
-    if (text == NULL || !str_copy(out, out_bytes, text))
-        return fail(r, MANIFEST_BAD_PROPERTY, name);
-    return true;
-}
-
-/* A property whose value is one of a list of words; absent: the first. */
-static INIT_CODE bool get_choice(const struct reader *r, const char *name, const char *words,
-                                 uint32_t *out)
-{
-    *out = 0;
-    if (fdt_getprop(r->fdt, r->node, name, NULL) == NULL) return true;
-    const char *text = text_of(r, name);
-    *out = text == NULL ? UINT32_MAX : word_index(words, text);
-    return *out != UINT32_MAX ? true : fail(r, MANIFEST_BAD_PROPERTY, name);
-}
-
-static INIT_CODE bool get_flag(const struct reader *r, const char *name, uint32_t *out)
-{
-    int size_bytes;
-    const void *p = fdt_getprop(r->fdt, r->node, name, &size_bytes);
-    *out = p != NULL;
-    return p == NULL || size_bytes == 0 ? true : fail(r, MANIFEST_BAD_PROPERTY, name);
-}
-
-/* Absent: stays all zero, which manifest_check refuses by the name of the image. */
-static INIT_CODE bool get_hash(const struct reader *r, uint8_t out[MANIFEST_HASH_BYTES])
-{
-    int size_bytes;
-    const void *p = fdt_getprop(r->fdt, r->node, "hash", &size_bytes);
-    if (p == NULL) return true;
-    if (size_bytes != MANIFEST_HASH_BYTES) return fail(r, MANIFEST_BAD_PROPERTY, "hash");
-    memcpy(out, p, MANIFEST_HASH_BYTES);
-    return true;
+    return (r->seen & seen) != 0 ? true : fail(r, MANIFEST_BAD_PROPERTY, name);
 }
 
 static INIT_CODE bool no_children(const struct reader *r)
@@ -136,169 +220,110 @@ static INIT_CODE bool no_children(const struct reader *r)
     return child < 0 ? true : fail(r, MANIFEST_BAD_TREE, fdt_get_name(r->fdt, child, NULL));
 }
 
-/* The node's own name into out. */
-static INIT_CODE bool get_name(const struct reader *r, char *out, size_t out_bytes)
+/* The node's own name into out; with as_who, problems are its own from now on. */
+static INIT_CODE bool read_name(struct reader *r, char *out, size_t out_bytes, bool as_who)
 {
     const char *name = fdt_get_name(r->fdt, r->node, NULL);
-    if (name == NULL || !str_copy(out, out_bytes, name))
-        return fail(r, MANIFEST_NAME, name ? name : "");
-    return true;
+    if (as_who) r->who = out;
+    return name != NULL && str_copy(out, out_bytes, name) ? true : fail(r, MANIFEST_NAME, name);
 }
 
-static INIT_CODE bool read_device(const struct reader *r, struct manifest_device *d)
+static INIT_CODE bool read_device(struct reader r, int node, struct manifest_device *d)
 {
-    if (!get_name(r, d->name, sizeof(d->name)) || !no_children(r)) return false;
-    d->is_pci = fdt_getprop(r->fdt, r->node, "pci", NULL) != NULL;
-    if (!d->is_pci)
-        return only_known(r, DEVICE_WORDS) && get_text(r, "path", d->path, sizeof(d->path));
-    d->slot = d->class_code = UINT32_MAX;
-    if (!only_known(r, PCI_WORDS) || !get_text(r, "pci", d->path, sizeof(d->path))) return false;
-    if (!get_u32(r, "slot", &d->slot) || !get_u32(r, "class", &d->class_code)) return false;
-    if (d->slot > 31) return fail(r, MANIFEST_BAD_PROPERTY, "slot");
-    return d->class_code <= 0xffffff ? true : fail(r, MANIFEST_BAD_PROPERTY, "class");
+    r.node = node;
+    if (!read_name(&r, d->name, sizeof(d->name), false) || !no_children(&r)) return false;
+    if (!READ_PROPERTIES(&r, device_bindings, d)) return false;
+    d->is_pci = (r.seen & SEEN_PCI) != 0;
+    if (!d->is_pci) return r.seen == SEEN_PATH ? true : fail(&r, MANIFEST_BAD_PROPERTY, "path");
+    if ((r.seen & SEEN_PATH) != 0) return fail(&r, MANIFEST_BAD_PROPERTY, "path");
+    return need(&r, SEEN_SLOT, "slot") && need(&r, SEEN_CLASS, "class");
 }
 
-static INIT_CODE bool read_domain(struct reader *r, uint32_t kind, struct manifest_domain *d)
+static INIT_CODE bool read_domain(struct reader *r, struct manifest_domain *d)
 {
-    d->kind = kind;
-    r->who = d->name;
-    if (!get_name(r, d->name, sizeof(d->name))) return false;
-    if (kind == MANIFEST_CANARY) {
-        return only_known(r, CANARY_WORDS) && no_children(r) &&
-               get_number(r, "memory", UINT64_MAX, &d->memory_bytes);
-    }
     d->vcpus = 1;
-    if (!only_known(r, DOMAIN_WORDS) || !get_text(r, "image", d->image, sizeof(d->image)))
+    if (!read_name(r, d->name, sizeof(d->name), true) || !READ_PROPERTIES(r, domain_bindings, d))
         return false;
-    if (!get_hash(r, d->hash) || !get_number(r, "memory", UINT64_MAX, &d->memory_bytes))
-        return false;
-    if (!get_u32(r, "vcpus", &d->vcpus) || !get_u32(r, "core", &d->core)) return false;
-    if (!get_u32(r, "priority", &d->priority) || !get_u32(r, "budget-us", &d->budget_us))
-        return false;
-    if (!get_u32(r, "period-us", &d->period_us) || !get_flag(r, "pmu", &d->pmu)) return false;
-    if (!get_choice(r, "dma", "none\0smmu\0guard\0", &d->dma)) return false;
-    if (!get_choice(r, "on-violation", "kill\0inject\0", &d->on_violation)) return false;
-    if (fdt_getprop(r->fdt, r->node, "params", NULL) != NULL &&
-        !get_text(r, "params", d->params, sizeof(d->params))) {
-        return false;
+    if (!need(r, SEEN_KIND, "kind")) return false;
+    if (d->kind == MANIFEST_CANARY) {
+        return (r->seen & ~SEEN_CANARY) == 0 ? no_children(r)
+                                             : fail(r, MANIFEST_BAD_PROPERTY, "kind");
     }
+    if (!need(r, SEEN_IMAGE, "image")) return false;
     int child;
     fdt_for_each_subnode(child, r->fdt, r->node)
     {
         if (d->device_count == BOOT_DEVICE_MAX) return fail(r, MANIFEST_TOO_MANY, "devices");
-        struct reader device = *r;
-        device.node = child;
-        if (!read_device(&device, &d->device[d->device_count++])) return false;
+        if (!read_device(*r, child, &d->device[d->device_count++])) return false;
     }
     return true;
 }
 
-/* Domains of this kind; main is read first, so that it has index 0 wherever it stands. */
-static INIT_CODE bool read_domains(struct reader *r, int domains, bool main_ones,
-                                   struct manifest *out)
-{
-    int child;
-    fdt_for_each_subnode(child, r->fdt, domains)
-    {
-        r->node = child;
-        r->who = fdt_get_name(r->fdt, child, NULL);
-        const char *text = text_of(r, "kind");
-        uint32_t kind = text == NULL ? UINT32_MAX : word_index("main\0driver\0canary\0", text);
-        if (kind == UINT32_MAX) return fail(r, MANIFEST_BAD_PROPERTY, "kind");
-        if ((kind == MANIFEST_MAIN) != main_ones) continue;
-        if (out->domain_count == DOMAIN_MAX) return fail(r, MANIFEST_TOO_MANY, "domains");
-        if (!read_domain(r, kind, &out->domain[out->domain_count++])) return false;
-    }
-    return true;
-}
-
-static INIT_CODE bool get_end(const struct reader *r, const char *name, const struct manifest *m,
-                              uint32_t *out)
-{
-    const char *text = text_of(r, name);
-    if (text == NULL) return fail(r, MANIFEST_BAD_PROPERTY, name);
-    *out = MANIFEST_NO_DOMAIN;
-    for (uint32_t i = 0; i < m->domain_count; i++) {
-        if (strcmp(m->domain[i].name, text) == 0) *out = i;
-    }
-    return true;
-}
-
-static INIT_CODE bool get_watch(const struct reader *r, uint32_t *mask)
-{
-    int size_bytes;
-    const uint8_t *p = fdt_getprop(r->fdt, r->node, "watch", &size_bytes);
-    if (p == NULL) return true;
-    if (size_bytes % CELL_BYTES != 0) return fail(r, MANIFEST_BAD_PROPERTY, "watch");
-    for (int i = 0; i < size_bytes; i += CELL_BYTES) {
-        uint64_t queue = tree_number(p + i, 1);
-        if (queue >= 32) return fail(r, MANIFEST_BAD_PROPERTY, "watch");
-        *mask |= (uint32_t)BIT(queue);
-    }
-    return true;
-}
-
-static INIT_CODE bool get_lba(const struct reader *r, struct manifest_link *l)
-{
-    int size_bytes;
-    const uint8_t *p = fdt_getprop(r->fdt, r->node, "lba", &size_bytes);
-    if (p == NULL) return true;
-    if (size_bytes != 4 * CELL_BYTES) return fail(r, MANIFEST_BAD_PROPERTY, "lba");
-    l->lba_first = tree_number(p, 2);
-    l->lba_count = tree_number(p + 2 * CELL_BYTES, 2);
-    return l->lba_count <= UINT64_MAX - l->lba_first ? true : fail(r, MANIFEST_BAD_PROPERTY, "lba");
-}
-
-static INIT_CODE bool read_link(struct reader *r, const struct manifest *m, struct manifest_link *l)
+static INIT_CODE bool read_link(struct reader *r, struct manifest_link *l)
 {
     static INIT_DATA const uint8_t virtio_ids[] = { 2, 1, 4 };
-    uint32_t type, layout;
-    r->who = l->name;
-    if (!get_name(r, l->name, sizeof(l->name)) || !only_known(r, LINK_WORDS) || !no_children(r))
+    if (!read_name(r, l->name, sizeof(l->name), true) || !READ_PROPERTIES(r, link_bindings, l))
         return false;
-    if (text_of(r, "type") == NULL) return fail(r, MANIFEST_BAD_PROPERTY, "type");
-    if (!get_choice(r, "type", "block\0net\0entropy\0", &type)) return false;
-    l->device_id = virtio_ids[type];
-    if (!get_choice(r, "layout", "stock\0own\0", &layout)) return false;
-    l->own_client = layout;
-    if (!get_end(r, "server", m, &l->server) || !get_end(r, "client", m, &l->client)) return false;
-    if (!get_number(r, "window", UINT64_MAX, &l->window_bytes)) return false;
-    if (!get_u32(r, "queues", &l->queue_count) || !get_u32(r, "queue-size", &l->queue_size))
-        return false;
-    if (!get_watch(r, &l->watch_mask) || !get_u32(r, "deadline-ms", &l->deadline_ms)) return false;
-    if (!get_u32(r, "slow-ms", &l->slow_ms) || !get_lba(r, l)) return false;
-    return get_flag(r, "read-only", &l->read_only);
-}
-
-static INIT_CODE bool read_links(struct reader *r, int links, struct manifest *out)
-{
-    int child;
-    fdt_for_each_subnode(child, r->fdt, links)
-    {
-        r->node = child;
-        r->who = "";
-        if (out->link_count == LINK_MAX) return fail(r, MANIFEST_TOO_MANY, "links");
-        if (!read_link(r, out, &out->link[out->link_count++])) return false;
+    for (uint32_t i = 0; i < 3; i++) {
+        if (!need(r, BIT(i), link_bindings[i].name)) return false;
     }
-    return true;
+    l->device_id = virtio_ids[l->device_id];
+    return no_children(r);
 }
 
-static INIT_CODE bool read_services(struct reader *r, int services, struct manifest *out)
+static INIT_CODE bool read_service(struct reader *r, struct manifest_service *s)
 {
+    return read_name(r, s->name, sizeof(s->name), true) &&
+           READ_PROPERTIES(r, service_bindings, s) && need(r, BIT(0), "image") && no_children(r);
+}
+
+enum part { PART_DOMAINS, PART_LINKS, PART_SERVICES, PART_COUNT };
+#define PART_WORDS "domains\0links\0services\0"
+
+static INIT_CODE bool read_item(struct reader *r, enum part part)
+{
+    struct manifest *m = r->m;
+    r->who = "";
+    if (part == PART_DOMAINS) {
+        if (m->domain_count == DOMAIN_MAX) return fail(r, MANIFEST_TOO_MANY, "domains");
+        return read_domain(r, &m->domain[m->domain_count++]);
+    }
+    if (part == PART_LINKS) {
+        if (m->link_count == LINK_MAX) return fail(r, MANIFEST_TOO_MANY, "links");
+        return read_link(r, &m->link[m->link_count++]);
+    }
+    if (m->service_count == MANIFEST_SERVICE_MAX) return fail(r, MANIFEST_TOO_MANY, "services");
+    return read_service(r, &m->service[m->service_count++]);
+}
+
+/* Main gets index 0 wherever it stands; the others keep their order. */
+static INIT_CODE void put_main_first(struct manifest *m)
+{
+    for (uint32_t i = 1; i < m->domain_count && m->domain[0].kind != MANIFEST_MAIN; i++) {
+        if (m->domain[i].kind != MANIFEST_MAIN) continue;
+        struct manifest_domain found = m->domain[i];
+        memmove(&m->domain[1], &m->domain[0], i * sizeof(found));
+        m->domain[0] = found;
+    }
+}
+
+static INIT_CODE bool read_root(struct reader *r, int parts[PART_COUNT])
+{
+    struct root root = { .version = 0 };
+    if (!READ_PROPERTIES(r, root_bindings, &root)) return false;
+    if (strcmp(root.compatible, "zeros,system") != 0)
+        return fail(r, MANIFEST_BAD_TREE, "compatible");
+    if (root.version != MANIFEST_VERSION) return fail(r, MANIFEST_BAD_TREE, "version");
     int child;
-    fdt_for_each_subnode(child, r->fdt, services)
+    fdt_for_each_subnode(child, r->fdt, 0)
     {
-        r->node = child;
-        r->who = "";
-        if (out->service_count == MANIFEST_SERVICE_MAX)
-            return fail(r, MANIFEST_TOO_MANY, "services");
-        struct manifest_service *s = &out->service[out->service_count++];
-        r->who = s->name;
-        if (!get_name(r, s->name, sizeof(s->name)) || !only_known(r, SERVICE_WORDS) ||
-            !no_children(r))
-            return false;
-        if (!get_text(r, "image", s->image, sizeof(s->image)) || !get_hash(r, s->hash))
-            return false;
+        const char *name = fdt_get_name(r->fdt, child, NULL);
+        uint32_t part = name == NULL ? UINT32_MAX : word_index(PART_WORDS, name);
+        if (part == UINT32_MAX || parts[part] >= 0) return fail(r, MANIFEST_BAD_TREE, name);
+        parts[part] = child;
+        struct reader top = *r;
+        top.node = child;
+        if (!read_properties(&top, NULL, 0, NULL)) return false;
     }
     return true;
 }
@@ -306,32 +331,19 @@ static INIT_CODE bool read_services(struct reader *r, int services, struct manif
 INIT_CODE bool manifest_read(const void *dtb, uint64_t dtb_bytes, struct manifest *out,
                              struct manifest_problem *problem)
 {
-    struct reader r = { .fdt = dtb, .node = 0, .who = "", .problem = problem };
+    struct reader r = { .fdt = dtb, .who = "", .problem = problem, .m = out };
     memset(out, 0, sizeof(*out));
     memset(problem, 0, sizeof(*problem));
     if (!tree_is_sound(dtb, dtb_bytes)) return fail(&r, MANIFEST_BAD_TREE, "");
-    if (fdt_node_check_compatible(dtb, 0, "zeros,system") != 0)
-        return fail(&r, MANIFEST_BAD_TREE, "compatible");
-    uint32_t version = 0;
-    if (!get_u32(&r, "version", &version)) return false;
-    if (version != MANIFEST_VERSION) return fail(&r, MANIFEST_BAD_TREE, "version");
-    if (!only_known(&r, ROOT_WORDS)) return false;
-
-    int part[3] = { -1, -1, -1 }, child;
-    fdt_for_each_subnode(child, dtb, 0)
-    {
-        const char *name = fdt_get_name(dtb, child, NULL);
-        uint32_t index = name == NULL ? UINT32_MAX : word_index("domains\0links\0services\0", name);
-        if (index == UINT32_MAX || part[index] >= 0)
-            return fail(&r, MANIFEST_BAD_TREE, name ? name : "");
-        part[index] = child;
-        struct reader top = r;
-        top.node = child;
-        if (!only_known(&top, "")) return false;
+    int parts[PART_COUNT] = { -1, -1, -1 };
+    if (!read_root(&r, parts)) return false;
+    for (uint32_t part = 0; part < PART_COUNT; part++) {
+        if (parts[part] < 0) continue;
+        fdt_for_each_subnode(r.node, dtb, parts[part])
+        {
+            if (!read_item(&r, (enum part)part)) return false;
+        }
+        if (part == PART_DOMAINS) put_main_first(out);
     }
-    if (part[0] >= 0 &&
-        (!read_domains(&r, part[0], true, out) || !read_domains(&r, part[0], false, out)))
-        return false;
-    if (part[1] >= 0 && !read_links(&r, part[1], out)) return false;
-    return part[2] < 0 || read_services(&r, part[2], out);
+    return true;
 }

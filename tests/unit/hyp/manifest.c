@@ -282,7 +282,7 @@ TEST(manifest, budgets_are_within_periods)
         uint32_t budget, period;
         const char *what;
     } bad[] = {
-        { 0, 0, "budget-us" },
+        { 0, 0, "period-us = 0" },
         { 0, 10000, "budget-us = 0" },
         { 10001, 10000, "budget-us = 10001" },
         { 500, MANIFEST_PERIOD_US_MIN - 1, "period-us = 999" },
@@ -530,16 +530,16 @@ TEST(manifest, watched_queues_exist_and_have_deadlines)
 {
     start();
     m.link[0].watch_mask = 2;
-    EXPECT_REFUSED(MANIFEST_LINK_WATCH, "disk0", "watch");
+    EXPECT_REFUSED(MANIFEST_LINK_WATCH, "disk0", "watch = 2");
     start();
     m.link[0].deadline_ms = 0;
     EXPECT_REFUSED(MANIFEST_LINK_WATCH, "disk0", "deadline-ms = 0");
     start();
     m.link[0].deadline_ms = m.link[0].slow_ms = MANIFEST_DEADLINE_MS_MAX + 1;
-    EXPECT_REFUSED(MANIFEST_LINK_WATCH, "disk0", "deadline-ms = 600001");
+    EXPECT_REFUSED(MANIFEST_LINK_WATCH, "disk0", "slow-ms = 600001");
     start();
     m.link[0].slow_ms = 1999;
-    EXPECT_REFUSED(MANIFEST_LINK_WATCH, "disk0", "slow-ms = 1999");
+    EXPECT_REFUSED(MANIFEST_LINK_WATCH, "disk0", "deadline-ms = 2000");
     start();
     m.link[0].slow_ms = MANIFEST_DEADLINE_MS_MAX + 1;
     EXPECT_REFUSED(MANIFEST_LINK_WATCH, "disk0", "slow-ms = 600001");
