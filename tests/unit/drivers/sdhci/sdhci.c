@@ -4,12 +4,19 @@
 // LINK: lib/format.c
 #include "drivers/sdhci/sdhci.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/mmio.h"
 #include "lib/test.h"
 
-enum { STATUS_CMD = 1, STATUS_XFER = 2, ERROR_CMD_TIMEOUT = 1 << 16, ERROR_ADMA = 1 << 25 };
+enum {
+    STATUS_CMD = 1,
+    STATUS_XFER = 2,
+    ERROR_CMD_TIMEOUT = 1 << 16,
+    ERROR_CRC = 1 << 17,
+    ERROR_ADMA = 1 << 25
+};
 enum { R1_TRAN = 0x900, R1_PRG = 0xe00, R1_ADDRESS_ERROR = 1 << 30 };
 
 /* The controller and its card. 8- and 16-bit accessors do not exist here: using one would not link. */
@@ -17,12 +24,15 @@ static struct {
     uint32_t regs[64];
     /* what goes wrong */
     bool reset_stuck, no_card, write_protected, sdsc, csd_unknown, never_ready, silent;
-    uint32_t fail_status; /* of the next data command */
+    bool no_adma2, inhibited, fence_refuses, app_error;
+    uint32_t version, fail_command; /* the n-th command without data, from 1, comes back damaged */
+    uint32_t fail_status;           /* of the next data command */
     uint32_t fail_r1;
     uint32_t busy_polls; /* CMD13 answers "programming" so often */
     bool busy_forever;
     /* what happened */
-    uint32_t resets, dma_opened, sleeps, timers, done, logs;
+    char last_log[100];
+    uint32_t commands, resets, dma_opened, sleeps, timers, done, logs;
     bool app, opened_before_reset;
     struct {
         uint8_t index;
@@ -79,14 +89,17 @@ static void command(uint32_t word)
         data_command(index, word & 0xffff);
         return;
     }
-    m.regs[12] |= STATUS_CMD;
+    m.commands++;
+    m.regs[12] |= m.commands == m.fail_command ? ERROR_CRC : STATUS_CMD;
     answer(R1_TRAN, 0, 0, 0);
+    if (m.commands == m.fail_command) return;
     if (index == 8) {
         if (m.sdsc) m.regs[12] = ERROR_CMD_TIMEOUT; /* a card of version 1 does not know it */
         answer(0x1aa, 0, 0, 0);
     } else if (index == 55) {
         m.app = true;
         if (m.sdsc) answer(0x120 | 1 << 22, 0, 0, 0);
+        if (m.app_error) answer(0x120 | 1 << 19, 0, 0, 0);
     } else if (app && index == 41) {
         answer((m.never_ready ? 0 : 1U << 31) | (m.sdsc ? 0 : 1U << 30) | 0xff8000, 0, 0, 0);
     } else if (index == 3) {
@@ -107,13 +120,13 @@ uint32_t mmio_read32(const volatile void *reg)
     EXPECT_EQ(0, offset % 4);
     switch (offset) {
     case 0x24:
-        return (m.no_card ? 0 : 1U << 16) | (m.write_protected ? 0 : 1U << 19);
+        return (m.no_card ? 0 : 1U << 16) | (m.write_protected ? 0 : 1U << 19) | m.inhibited;
     case 0x40:
-        return 1U << 19 | 52U << 8;
+        return (m.no_adma2 ? 0 : 1U << 19) | 52U << 8;
     case 0x2c:
         return m.regs[11] | ((m.regs[11] & 1) ? 2 : 0);
     case 0xfc:
-        return 1U << 16; /* version 2 */
+        return (m.version ? m.version : 1) << 16; /* 1: version 2 */
     default:
         return m.regs[offset / 4];
     }
@@ -144,6 +157,7 @@ static err_t dma_enable(void *ctx)
 {
     (void)ctx;
     m.dma_opened++;
+    if (m.fence_refuses) return ERR_RIGHTS;
     if (m.resets == 0 || m.regs[11] & 1U << 24) m.opened_before_reset = true;
     return OK;
 }
@@ -168,8 +182,9 @@ static void done(void *ctx, struct blk_request *request)
 
 static void log_line(void *ctx, const char *sentence)
 {
-    (void)ctx, (void)sentence;
+    (void)ctx;
     m.logs++;
+    snprintf(m.last_log, sizeof(m.last_log), "%s", sentence);
 }
 
 static const struct blk_env env = { NULL, dma_enable, sleep_ns, timer_arm, done, log_line };
@@ -409,6 +424,17 @@ TEST(sdhci, never_writes_to_a_protected_card_nor_past_its_end)
     EXPECT_EQ(0, m.data_count);
 }
 
+TEST(sdhci, memory_that_the_controller_cannot_address_is_an_io_error)
+{
+    fresh();
+    REQUIRE_EQ(OK, start());
+    struct blk_request r = request(BLK_READ, 1, 1);
+    r.piece[0].addr = GIB(4);
+    sdhci_driver.submit(&s, &r);
+    EXPECT_EQ(ERR_IO, r.result);
+    EXPECT_EQ(0, m.data_count);
+}
+
 TEST(sdhci, a_flush_ends_when_the_card_has_programmed)
 {
     fresh();
@@ -502,5 +528,122 @@ TEST(sdhci, error_bits_of_r1_are_errors_and_its_state_is_not)
     for (size_t i = 0; i < ARRAY_COUNT(bits); i++) {
         test_row((int64_t)i);
         EXPECT_TRUE(card_r1_is_error(1U << bits[i]));
+    }
+}
+
+TEST(sdhci, stops_at_the_first_command_of_the_start_that_comes_back_damaged)
+{
+    fresh();
+    REQUIRE_EQ(OK, start());
+    const uint32_t all = m.commands;
+    EXPECT_EQ(12, all);
+    for (uint32_t i = 1; i <= all; i++) {
+        test_row(i);
+        fresh();
+        m.fail_command = i;
+        EXPECT_EQ(ERR_IO, start());
+        EXPECT_EQ(i, m.commands);
+        EXPECT_TRUE(strstr(m.last_log, "answers with an error") != NULL);
+    }
+}
+
+TEST(sdhci, an_error_of_the_application_prefix_stops_the_start)
+{
+    fresh();
+    m.app_error = true;
+    EXPECT_EQ(ERR_IO, start());
+    EXPECT_EQ(3, m.commands);
+}
+
+TEST(sdhci, says_why_it_does_not_start)
+{
+    fresh();
+    m.silent = true;
+    EXPECT_EQ(ERR_TIMEOUT, start());
+    EXPECT_TRUE(strstr(m.last_log, "does not answer in time") != NULL);
+    fresh();
+    m.no_adma2 = true;
+    EXPECT_EQ(ERR_NOT_SUPPORTED, start());
+    EXPECT_TRUE(strstr(m.last_log, "does not know") != NULL);
+    EXPECT_EQ(0, m.commands);
+}
+
+TEST(sdhci, does_nothing_more_when_the_fence_stays_shut)
+{
+    fresh();
+    m.fence_refuses = true;
+    EXPECT_EQ(ERR_RIGHTS, start());
+    EXPECT_EQ(0, m.commands);
+    EXPECT_FALSE(s.dma_is_open);
+}
+
+TEST(sdhci, sends_no_command_while_the_lines_are_held)
+{
+    fresh();
+    REQUIRE_EQ(OK, start());
+    uint32_t commands = m.commands;
+    m.inhibited = true;
+    struct sdhci_command c = { 13, SDHCI_R1, 0 };
+    struct sdhci_answer a;
+    EXPECT_EQ(ERR_TIMEOUT, host_command(&s, &c, &a));
+    EXPECT_EQ(commands, m.commands);
+    EXPECT_EQ(ERR_BUSY, host_transfer(&s, 17, 0, 1, true));
+    EXPECT_EQ(0, m.data_count);
+}
+
+TEST(sdhci, a_command_complete_alone_does_not_end_a_transfer)
+{
+    fresh();
+    REQUIRE_EQ(OK, start());
+    struct blk_request r = request(BLK_READ, 0, 1);
+    sdhci_driver.submit(&s, &r);
+    m.regs[12] = STATUS_CMD;
+    sdhci_driver.on_irq(&s);
+    EXPECT_EQ(0, m.done);
+    m.regs[12] = STATUS_XFER;
+    sdhci_driver.on_irq(&s);
+    EXPECT_EQ(OK, r.result);
+}
+
+TEST(sdhci, divides_the_clock_to_at_most_what_is_asked)
+{
+    const struct {
+        uint32_t base_hz, version, freq_hz, divider; /* base_hz 0: the controller's 52 MHz */
+    } rows[] = {
+        { 0, 1, 400000, 0x80 },         { 0, 1, 25000000, 2 },
+        { 0, 2, 400000, 65 },           { 0, 2, 25000000, 2 },
+        { 25000000, 1, 25000000, 0 },   { 100000000, 2, 25000000, 2 },
+        { 200000000, 2, 100000, 1000 }, { 4000000000, 2, 100000, 0x3ff },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        test_row((int64_t)i);
+        fresh();
+        m.version = rows[i].version;
+        s.clock_hz = rows[i].base_hz;
+        EXPECT_OK(host_set_clock(&s, rows[i].freq_hz));
+        uint32_t clock = m.regs[0x2c / 4];
+        EXPECT_EQ(rows[i].divider, (clock >> 8 & 0xff) | (clock >> 6 & 3) << 8);
+        EXPECT_EQ(5, clock & 5); /* internal and card clock run */
+    }
+}
+
+TEST(sdhci, reads_capacities_from_both_kinds_of_csd)
+{
+    const struct {
+        struct sdhci_answer csd;
+        uint64_t sectors;
+    } rows[] = {
+        { { { 0, 7U << 7 | 511U << 22, 9U << 8, 0 } }, 262144 },  /* 512-byte blocks */
+        { { { 0, 7U << 7 | 511U << 22, 10U << 8, 0 } }, 524288 }, /* 1 KiB blocks */
+        { { { 0, 7U << 7 | 511U << 22, 8U << 8, 0 } }, 0 },       /* no such block size */
+        { { { 0, 7U << 7 | 511U << 22, 12U << 8, 0 } }, 0 },      /* " */
+        { { { 0, 7U << 8, 0, 1U << 22 } }, 8192 },                /* version 2 */
+        { { { 0, 0x3fffffU << 8, 0, 1U << 22 } }, 1UL << 32 },    /* the largest */
+        { { { 0, 7U << 8, 0, 2U << 22 } }, 0 },                   /* version 3 */
+        { { { 0, 7U << 8, 0, 3U << 22 } }, 0 },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        test_row((int64_t)i);
+        EXPECT_EQ(rows[i].sectors, card_csd_sectors(&rows[i].csd));
     }
 }
