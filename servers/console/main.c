@@ -23,6 +23,8 @@ struct session {
     uint64_t serial;    /* an evicted session's badge fits no more */
     uint8_t *buffer;    /* shared with the client (untrusted) */
     uint64_t buffer_bytes;
+    handle_t notification; /* owned; HANDLE_NONE: input is not told of */
+    uint64_t bits;
 };
 
 /* A call that is not answered yet. */
@@ -59,6 +61,9 @@ static void session_close(struct session *s)
 {
     if (s->buffer != NULL) {
         (void)sys_vmo_unmap(HANDLE_SELF, (uint64_t)s->buffer, s->buffer_bytes);
+    }
+    if (s->notification != HANDLE_NONE) {
+        (void)sys_handle_close(s->notification);
     }
     *s = (struct session){ .serial = (s->serial + 1) & 0xffffff };
 }
@@ -131,6 +136,17 @@ static void receive(void)
         (void)ring_put(&con.in, piece,
                        bytes); /* what nobody reads falls away when the ring is full */
     } while (bytes == sizeof(piece));
+}
+
+static void signal_input(void)
+{
+    if (ring_used(&con.in) == 0) return;
+    for (uint32_t i = 0; i < SESSION_MAX; i++) {
+        const struct session *s = &con.session[i];
+        if (s->notification != HANDLE_NONE) {
+            (void)sys_notification_signal(s->notification, s->bits);
+        }
+    }
 }
 
 /* Copies input into a session's buffer. */
@@ -248,6 +264,15 @@ static err_t serve(struct session *s, struct ipc_msg *msg, bool *kept)
         return OK;
     case CONSOLE_SHORT:
         return write_short(msg);
+    case CONSOLE_NOTIFY:
+        if (TAG_HANDLE_COUNT(msg->tag) != 1) return ERR_ARG;
+        if (s->notification != HANDLE_NONE) {
+            (void)sys_handle_close(s->notification);
+        }
+        s->notification = msg->handle[0];
+        s->bits = msg->word[1];
+        msg->tag = 0; /* kept */
+        return OK;
     case CONSOLE_DETACH:
         session_close(s);
         return OK;
@@ -335,6 +360,7 @@ int main(const struct startup *s)
         }
         if (err == OK && (msg.tag & TAG_NOTIFICATION) != 0) {
             receive();
+            signal_input();
             transmit();
             (void)sys_irq_ack(con.irq);
         } else if (err == OK) {

@@ -245,8 +245,8 @@ static void watch(void)
     char name[STARTUP_NAME_MAX];
     for (;;) {
         uint64_t bits = 0;
-        if (sys_notification_wait(init.notification, UINT64_MAX, DEADLINE_NEVER, &bits) != OK)
-            return;
+        err_t err = sys_notification_wait(init.notification, UINT64_MAX, DEADLINE_NEVER, &bits);
+        if (err != OK) return;
         uint64_t now_ns = time_ns_from_ticks(time_now_ticks());
         for (uint32_t i = 0; program_at(i) != NULL; i++) {
             struct program *p = program_at(i);

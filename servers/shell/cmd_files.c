@@ -134,8 +134,9 @@ int cmd_cp(struct shell *sh, size_t count, const char *const *word)
     (void)count;
     if (!shell_path(sh, word[0], word[1], from_path)) return 1;
     if (!open_arg(sh, word[0], from_path, 0, &from)) return 1;
-    if (!target_path(sh, word, from_path, to_path))
+    if (!target_path(sh, word, from_path, to_path)) {
         return close_arg(sh, word[0], from_path, &from, 1);
+    }
     if (is_same_file(sh, &from, from_path, to_path)) {
         (void)complain(sh, word[0], to_path, "is the same file");
         return close_arg(sh, word[0], from_path, &from, 1);

@@ -76,8 +76,7 @@ int cmd_sleep(struct shell *sh, size_t count, const char *const *word)
 static int run_inner(struct shell *sh, const char *command, size_t count, const char *const *word)
 {
     static uint32_t depth;
-    if (depth == DEPTH_MAX)
-        return complain(sh, command, NULL, "too many commands inside each other");
+    if (depth == DEPTH_MAX) return complain(sh, command, NULL, "too many inside each other");
     depth++;
     int status = run_words(sh, count, word);
     depth--;

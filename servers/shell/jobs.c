@@ -6,12 +6,10 @@
 #include "lib/format.h"
 #include "servers/rt/spawn.h"
 #include "servers/rt/startup.h"
-#include "servers/rt/time.h"
 #include "servers/shell/shell.h"
 #include "servers/shell/text.h"
 
 #define CLIENT_RIGHTS (RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT)
-#define LOOK_NS       UINT64_C(100000000) /* how often `wait` looks for Ctrl-C */
 
 /* The handles of a job: ours but for the right to switch the machine off and to start jobs. */
 static err_t give_handles(struct shell *sh, struct spawn *child)
@@ -65,7 +63,7 @@ static err_t start(struct shell *sh, struct shell_job *job, const char *line)
         err = spawn_arg(&child, sh->cwd);
     }
     if (err == OK) {
-        err = sys_process_watch(child.process, sh->notification, 1);
+        err = sys_process_watch(child.process, sh->notification, SHELL_BIT_JOB);
     }
     if (err != OK) {
         spawn_abort(&child);
@@ -162,7 +160,8 @@ err_t jobs_wait(struct shell *sh, uint32_t number)
     while (number == 0 ? jobs_running(sh) > 0 : is_running(sh, number)) {
         uint64_t bits = 0;
         if (term_poll(&sh->term)) return ERR_CANCELLED;
-        (void)sys_notification_wait(sh->notification, 1, time_deadline_ns(LOOK_NS), &bits);
+        (void)sys_notification_wait(sh->notification, SHELL_BIT_JOB | SHELL_BIT_INPUT,
+                                    DEADLINE_NEVER, &bits);
     }
     return OK;
 }

@@ -157,9 +157,9 @@ static void autorun(struct shell *sh)
     uint64_t address = 0, bytes = 0;
     const void *data = NULL;
     if (sys_vmo_info(sh->pack, &info) != OK) return;
-    if (sys_vmo_map(HANDLE_SELF, sh->pack, 0, info.size_bytes, PROT_READ, 0, &address) != OK)
-        return;
-    err_t err = cpio_find((const void *)address, info.size_bytes, "autorun", &data, &bytes);
+    err_t err = sys_vmo_map(HANDLE_SELF, sh->pack, 0, info.size_bytes, PROT_READ, 0, &address);
+    if (err != OK) return;
+    err = cpio_find((const void *)address, info.size_bytes, "autorun", &data, &bytes);
     const char *text = data;
     while (err == OK && bytes > 0) {
         const char *end = memchr(text, '\n', bytes);
@@ -180,6 +180,21 @@ static void autorun(struct shell *sh)
     (void)sys_vmo_unmap(HANDLE_SELF, address, info.size_bytes);
 }
 
+/* Sleeps until something is typed; what happens meanwhile is told at once. */
+static void wait_for_input(struct shell *sh, struct line *l)
+{
+    for (;;) {
+        uint64_t bits = 0;
+        term_fetch(&sh->term);
+        if (term_has_input(&sh->term) || sh->term.is_lost) return;
+        if (sys_notification_wait(sh->notification, UINT64_MAX, DEADLINE_NEVER, &bits) != OK)
+            return;
+        if ((bits & (SHELL_BIT_JOB | SHELL_BIT_EVENT)) != 0) {
+            tell_news(sh, l);
+        }
+    }
+}
+
 /* Prompt, line, command; until the terminal is lost or Ctrl-D. */
 static int interact(struct shell *sh)
 {
@@ -193,6 +208,7 @@ static int interact(struct shell *sh)
         while (event == LINE_MORE || event == LINE_TAB) {
             if (!term_has_input(&sh->term)) {
                 line_render(l);
+                wait_for_input(sh, l);
             }
             int byte = term_get(&sh->term);
             if (byte < 0) return 1;
@@ -223,7 +239,7 @@ static err_t prepare(struct shell *sh)
             true); /* every board's core is a Cortex-A55 with the cryptographic instructions */
     err_t err = sys_notification_create(&sh->notification);
     if (err == OK) {
-        err = term_open(&sh->term, sh->console);
+        err = term_open(&sh->term, sh->console, sh->notification, SHELL_BIT_INPUT);
     }
     if (err == OK) {
         sh->has_fs = fsclient_init(&sh->fs, SHELL_CHUNK) == OK;

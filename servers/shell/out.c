@@ -84,5 +84,12 @@ int complain_file(struct shell *sh, const char *command, const char *path, err_t
         text_guarded(guarded, sizeof(guarded), status.text);
         return complain(sh, command, path, guarded);
     }
+    bool is_stale = err == ERR_DEAD || err == ERR_STATE;
+    if (is_stale && fsclient_status(&sh->fs, path, &status) != OK) {
+        /* The service ended; init starts it again behind the same endpoint. New sessions for what comes. */
+        fsclient_end(&sh->fs);
+        sh->has_fs = fsclient_init(&sh->fs, SHELL_CHUNK) == OK;
+        return complain(sh, command, path, "the file service ended and starts again; try again");
+    }
     return complain(sh, command, path, text_error(err));
 }

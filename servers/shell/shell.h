@@ -7,6 +7,9 @@
 #include "servers/shell/term.h"
 
 #define SHELL_JOB_MAX   16
+#define SHELL_BIT_JOB   BIT(0) /* of the shell's notification: a job ended */
+#define SHELL_BIT_INPUT BIT(1) /* something was typed */
+#define SHELL_BIT_EVENT BIT(2) /* the supervisor has noted something */
 #define SHELL_CHUNK     MIB(1) /* of a file at a time */
 #define SHELL_OUT_BYTES KIB(4)
 #define SHELL_VERSION   "0.1"
@@ -35,7 +38,7 @@ struct shell {
     handle_t sup_session;                            /* owned */
     uint8_t *sup_buffer;                             /* shared with the supervisor: 16 KiB */
     uint64_t next_event;                             /* of the supervisor, to be shown */
-    handle_t notification;                           /* jobs that end */
+    handle_t notification;                           /* SHELL_BIT_* */
     struct shell_job job[SHELL_JOB_MAX];
     uint32_t last_job;
     char cwd[FSCLIENT_PATH_MAX];

@@ -12,6 +12,17 @@
 #define EVENT_BYTES      KIB(8)
 #define SUP_TIMEOUT_NS   UINT64_C(30000000000)
 
+/* Events are to signal the shell's notification from now on. */
+static err_t ask_for_signals(struct shell *sh)
+{
+    struct ipc_msg msg = ipc_op(SUP_NOTIFY);
+    err_t err = sys_handle_dup(sh->notification, RIGHT_WRITE | RIGHT_GRANT, &msg.handle[0]);
+    if (err != OK) return err;
+    msg.tag = TAG_HANDLES(1);
+    msg.word[1] = SHELL_BIT_EVENT;
+    return ipc_call_op(sh->sup_session, &msg, time_deadline_ns(SUP_TIMEOUT_NS));
+}
+
 static err_t attach(struct shell *sh)
 {
     struct ipc_msg msg = ipc_op(SUP_ATTACH);
@@ -28,7 +39,7 @@ static err_t attach(struct shell *sh)
         if (err == OK && TAG_HANDLE_COUNT(msg.tag) == 1) {
             sh->sup_session = msg.handle[0];
             sh->sup_buffer = (uint8_t *)address;
-            return OK;
+            return sh->is_child ? OK : ask_for_signals(sh);
         }
         (void)sys_vmo_unmap(HANDLE_SELF, address, SUP_BUFFER_BYTES);
         err = err == OK ? ERR_PEER : err;

@@ -14,6 +14,18 @@
 #define RETRY_MAX    100
 #define RETRY_NS     UINT64_C(50000000)
 
+/* Input is to signal the notification from now on. */
+static err_t ask_for_signals(struct term *t)
+{
+    struct ipc_msg msg = ipc_op(CONSOLE_NOTIFY);
+    if (t->notification == HANDLE_NONE) return OK;
+    err_t err = sys_handle_dup(t->notification, RIGHT_WRITE | RIGHT_GRANT, &msg.handle[0]);
+    if (err != OK) return err;
+    msg.tag = TAG_HANDLES(1);
+    msg.word[1] = t->bits;
+    return ipc_call_op(t->session, &msg, DEADLINE_NEVER);
+}
+
 /* Opens a session on a new VMO, or on none at an error. */
 static err_t attach(struct term *t)
 {
@@ -40,7 +52,7 @@ static err_t attach(struct term *t)
     }
     t->session = msg.handle[0];
     t->buffer = (uint8_t *)address;
-    return OK;
+    return ask_for_signals(t);
 }
 
 static void detach(struct term *t)
@@ -52,9 +64,9 @@ static void detach(struct term *t)
     t->buffer = NULL;
 }
 
-err_t term_open(struct term *t, handle_t service)
+err_t term_open(struct term *t, handle_t service, handle_t notification, uint64_t bits)
 {
-    *t = (struct term){ .service = service };
+    *t = (struct term){ .service = service, .notification = notification, .bits = bits };
     return attach(t);
 }
 
@@ -143,6 +155,11 @@ int term_get(struct term *t)
         fetch(t, CONSOLE_READ);
     }
     return t->in_at < t->in_end ? t->in[t->in_at++] : -1;
+}
+
+void term_fetch(struct term *t)
+{
+    fetch(t, CONSOLE_POLL);
 }
 
 bool term_has_input(const struct term *t)

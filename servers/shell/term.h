@@ -6,19 +6,21 @@
 #define TERM_IN_BYTES 1024
 
 struct term {
-    handle_t service;   /* borrowed from the startup block */
-    handle_t session;   /* owned */
-    uint8_t *buffer;    /* shared with the console */
-    bool is_lost;       /* the console does not come back */
-    bool is_background; /* takes no input: it is the foreground's */
-    bool interrupted;   /* Ctrl-C was seen since term_interrupt_clear */
-    bool in_line;       /* the last byte written with term_write was no newline */
+    handle_t service;      /* borrowed from the startup block */
+    handle_t session;      /* owned */
+    handle_t notification; /* borrowed; HANDLE_NONE: nobody waits for input */
+    uint64_t bits;         /* that input signals there */
+    uint8_t *buffer;       /* shared with the console */
+    bool is_lost;          /* the console does not come back */
+    bool is_background;    /* takes no input: it is the foreground's */
+    bool interrupted;      /* Ctrl-C was seen since term_interrupt_clear */
+    bool in_line;          /* the last byte written with term_write was no newline */
     size_t in_at, in_end;
     uint8_t in[TERM_IN_BYTES]; /* typed, not yet taken */
 };
 
-/** Opens the session. Context: EL0. */
-err_t term_open(struct term *t, handle_t service);
+/** Opens the session; notification (borrowed) gets bits when something is typed. Context: EL0. */
+err_t term_open(struct term *t, handle_t service, handle_t notification, uint64_t bits);
 
 /** Ends the session. */
 void term_close(struct term *t);
@@ -31,6 +33,9 @@ void term_write(struct term *t, const char *text, size_t text_bytes);
 
 /** The next typed byte; waits for it. Returns -1 when the terminal is lost. */
 int term_get(struct term *t);
+
+/** Takes over what has been typed, without waiting. */
+void term_fetch(struct term *t);
 
 /** True when term_get would not wait. Asks nobody. */
 bool term_has_input(const struct term *t);

@@ -97,10 +97,10 @@ static void add_stack(struct writer *w, const struct domain_dump *d)
     for (uint64_t at = 0; at + STACK_LINE_BYTES <= bytes; at += STACK_LINE_BYTES) {
         uint64_t word[STACK_LINE_BYTES / 8];
         if (is_zero(d->stack + at, STACK_LINE_BYTES)) continue;
+        unsigned long long address = d->stack_ipa + at;
         memcpy(word, d->stack + at, sizeof(word));
-        add(w, "%08llx  %016llx %016llx %016llx %016llx\n", (unsigned long long)(d->stack_ipa + at),
-            (unsigned long long)word[0], (unsigned long long)word[1], (unsigned long long)word[2],
-            (unsigned long long)word[3]);
+        add(w, "%08llx  %016llx %016llx %016llx %016llx\n", address, (unsigned long long)word[0],
+            (unsigned long long)word[1], (unsigned long long)word[2], (unsigned long long)word[3]);
     }
 }
 

@@ -19,7 +19,8 @@
 /* One thread: no locks. */
 static struct {
     handle_t endpoint, domains, system, irq, notification, timer;
-    uint64_t armed_ns; /* what the timer is set to; 0: off */
+    uint64_t told_event; /* the last one that was signalled */
+    uint64_t armed_ns;   /* what the timer is set to; 0: off */
     struct watch watch;
     struct events events;
     struct sessions sessions;
@@ -130,6 +131,8 @@ static err_t serve(const struct session *s, struct ipc_msg *msg)
         return do_dump(s, msg);
     case SUP_EVENTS:
         return do_events(s, msg);
+    case SUP_NOTIFY:
+        return s->notification != HANDLE_NONE ? OK : ERR_ARG;
     case SUP_REPORT:
         return watch_report(&sup.watch, index, (uint32_t)msg->word[2], (uint32_t)msg->word[3]);
     case SUP_FAULTS: {
@@ -198,6 +201,10 @@ static void on_message(struct ipc_msg *msg)
     if (msg->badge == SUP_BADGE_OPERATOR || msg->badge == SUP_BADGE_CLIENT) {
         err = attach(msg, msg->badge == SUP_BADGE_OPERATOR);
     } else {
+        if (s != NULL && operation == SUP_NOTIFY && TAG_HANDLE_COUNT(msg->tag) == 1) {
+            session_notify(s, msg->handle[0], msg->word[1]);
+            msg->tag = 0; /* kept */
+        }
         ipc_drop_handles(msg);
         msg->tag = 0;
         if (s != NULL) {
@@ -222,6 +229,10 @@ static void run_watch(void)
 {
     uint64_t next_ns = watch_run(&sup.watch);
     answer_waiters();
+    if (sup.events.next != sup.told_event) {
+        sup.told_event = sup.events.next;
+        session_signal_all(&sup.sessions);
+    }
     if (next_ns == sup.armed_ns) return;
     sup.armed_ns = next_ns;
     uint64_t deadline = next_ns == 0 ? DEADLINE_NEVER : time_ticks_from_ns(next_ns);

@@ -33,6 +33,9 @@ static void session_close(struct session *slot)
     if (slot->buffer != NULL) {
         (void)sys_vmo_unmap(HANDLE_SELF, (uint64_t)slot->buffer, slot->buffer_bytes);
     }
+    if (slot->notification != HANDLE_NONE) {
+        (void)sys_handle_close(slot->notification);
+    }
     uint32_t serial = slot->serial;
     memset(slot, 0, sizeof(*slot));
     slot->serial = (serial + 1) & 0xffffff;
@@ -63,6 +66,23 @@ err_t session_open(struct sessions *s, handle_t endpoint, handle_t vmo, bool is_
     slot->operator_role = is_operator ? 1 : 0;
     slot->last_used = ++s->uses;
     return OK;
+}
+
+void session_notify(struct session *s, handle_t notification, uint64_t bits)
+{
+    if (s->notification != HANDLE_NONE) {
+        (void)sys_handle_close(s->notification);
+    }
+    s->notification = notification;
+    s->bits = bits;
+}
+
+void session_signal_all(const struct sessions *s)
+{
+    for (uint32_t i = 0; i < SESSION_MAX; i++) {
+        if (s->slot[i].notification == HANDLE_NONE) continue;
+        (void)sys_notification_signal(s->slot[i].notification, s->slot[i].bits);
+    }
 }
 
 bool session_has(const struct session *s, uint64_t offset, uint64_t size_bytes)

@@ -12,6 +12,8 @@ struct session {
     uint64_t last_used; /* 0: free */
     uint8_t *buffer;    /* shared with the client (untrusted) */
     uint64_t buffer_bytes;
+    handle_t notification; /* owned; HANDLE_NONE: events are not told of */
+    uint64_t bits;
 };
 
 struct sessions {
@@ -28,6 +30,12 @@ struct session *session_of(struct sessions *s, uint64_t badge);
  */
 err_t session_open(struct sessions *s, handle_t endpoint, handle_t vmo, bool is_operator,
                    handle_t *client);
+
+/** Takes a notification over, which session_signal signals with bits from now on. */
+void session_notify(struct session *s, handle_t notification, uint64_t bits);
+
+/** Signals every session that asked for it. */
+void session_signal_all(const struct sessions *s);
 
 /** True when [offset, offset + size_bytes) lies in the session's buffer. */
 bool session_has(const struct session *s, uint64_t offset, uint64_t size_bytes);

@@ -11,3 +11,4 @@
 #define CONSOLE_POLL  6 /* as READ, but answers 0 bytes at once when there are none (used to see Ctrl-C) */
 #define CONSOLE_WAIT   7 /* answers when there is at least one byte, takes none: the one call here that a deadline may end without loss */
 #define CONSOLE_DETACH 8 /* end of this session */
+#define CONSOLE_NOTIFY 9 /* handle: notification, w1 bits: signalled when bytes have come; one for each session */

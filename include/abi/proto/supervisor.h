@@ -10,6 +10,7 @@
 #define SUP_DUMP    6  /* w1 index, w2 offset in the dump, w3 buffer offset, w4 bytes -> w1 bytes, w2 total */
 #define SUP_REPORT  7  /* w1 domain index, w2 link index in the caller, w3 enum sup_violation, w4 detail: a client saw a protocol violation */
 #define SUP_EVENTS  8  /* w1 sequence, w2 buffer offset, w3 bytes -> w1 bytes of text, w2 next sequence: one line for each event */
+#define SUP_NOTIFY  10 /* handle: notification, w1 bits: signalled when an event was noted; one for each session */
 #define SUP_FAULTS  9  /* -> handle: endpoint for SYS_PROCESS_FAULTS */
 
 #define SUP_BADGE_OPERATOR 1
