@@ -59,14 +59,13 @@ static bool part_is_inside(const struct serve *s, uint32_t offset, uint64_t size
 static err_t queue_start(struct serve *s, uint32_t queue_idx)
 {
     uint32_t at = LINK_SRV_QUEUE + queue_idx * LINK_SRV_QUEUE_STEP;
-    uint32_t entry_count = reg_read(s, at + LINK_SRV_Q_SIZE);
+    uint32_t entry_count = reg_read(s, at + LINK_SRV_Q_SIZE); /* virtq_device_start checks it */
     uint32_t desc = reg_read(s, at + LINK_SRV_Q_DESC);
     uint32_t avail = reg_read(s, at + LINK_SRV_Q_AVAIL);
     uint32_t used = reg_read(s, at + LINK_SRV_Q_USED);
     uint32_t resume =
             reg_read(s, at + LINK_SRV_Q_RESUME); /* stock clients: bit 31 says that it is valid */
     uint16_t used_idx = (resume & BIT(31)) != 0 ? (uint16_t)resume : 0;
-    if (!ring_size_is_valid(entry_count)) return ERR_PEER;
     if (!part_is_inside(s, desc, entry_count * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE))
         return ERR_PEER;
     if (!part_is_inside(s, avail, 4 + 2 * (uint64_t)entry_count, VRING_AVAIL_ALIGN_SIZE))

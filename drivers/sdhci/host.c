@@ -224,7 +224,6 @@ err_t host_transfer(struct sdhci *s, uint8_t index, uint32_t arg, uint32_t block
 err_t host_take_interrupt(struct sdhci *s, uint32_t *r1)
 {
     uint32_t status = reg_read(s, REG_STATUS);
-    if (status == 0) return ERR_AGAIN;
     reg_write(s, REG_STATUS, status);
     if ((status & STATUS_ERRORS) != 0) return ERR_IO;
     if ((status & STATUS_TRANSFER) == 0) return ERR_AGAIN;

@@ -37,14 +37,14 @@ static err_t start_command(struct sdhci *s)
     if (!read && s->geometry.read_only) return ERR_READ_ONLY;
     if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, s->geometry.sector_count))
         return ERR_IO;
-    uint64_t arg = s->block_addressed ? sector : sector * BLK_SECTOR_BYTES;
-    if (arg > UINT32_MAX) return ERR_IO;
+    /* Fits: card_csd_sectors states at most 2^32 sectors, and 2^23 where the card counts bytes. */
+    uint32_t arg = (uint32_t)(s->block_addressed ? sector : sector * BLK_SECTOR_BYTES);
     err_t e = adma_fill(s, r, &s->command_blocks);
     if (e != OK) return ERR_IO;
     bool multi = s->command_blocks > 1;
     uint8_t index =
             read ? (multi ? CMD_READ_MULTI : CMD_READ) : (multi ? CMD_WRITE_MULTI : CMD_WRITE);
-    e = host_transfer(s, index, (uint32_t)arg, s->command_blocks, read);
+    e = host_transfer(s, index, arg, s->command_blocks, read);
     if (e == OK) s->state = SDHCI_TRANSFER;
     return e;
 }

@@ -647,3 +647,11 @@ TEST(sdhci, reads_capacities_from_both_kinds_of_csd)
         EXPECT_EQ(rows[i].sectors, card_csd_sectors(&rows[i].csd));
     }
 }
+
+TEST(sdhci, the_state_of_a_silent_card_is_a_timeout)
+{
+    fresh();
+    REQUIRE_EQ(OK, start());
+    m.silent = true;
+    EXPECT_EQ(ERR_TIMEOUT, card_status(&s));
+}
