@@ -25,7 +25,9 @@ void *arch_ptr(pa_t pa)
 }
 pa_t arch_pa(const void *ptr)
 {
-    if ((const char *)ptr < (const char *)ram || (const char *)ptr >= (const char *)ram + sizeof(ram)) abort();
+    if ((const char *)ptr < (const char *)ram ||
+        (const char *)ptr >= (const char *)ram + sizeof(ram))
+        abort();
     return (pa_t){ FAKE_RAM_PA + (uint64_t)((const char *)ptr - (const char *)ram) };
 }
 void arch_page_zero(void *page)
@@ -99,7 +101,8 @@ void arch_irq_complete(uint32_t intid)
 }
 void arch_irq_deactivate(uint32_t intid)
 {
-    if (fake.deactivated_count < ARRAY_COUNT(fake.deactivated)) fake.deactivated[fake.deactivated_count++] = intid;
+    if (fake.deactivated_count < ARRAY_COUNT(fake.deactivated))
+        fake.deactivated[fake.deactivated_count++] = intid;
 }
 void arch_fp_drop(const struct thread *t)
 {
@@ -161,15 +164,20 @@ struct thread *fake_process(const char *name)
     return t;
 }
 
-err_t fake_call_raw(struct thread *t, uint64_t number)
+void fake_run(struct thread *t)
 {
-    if (t->state != THREAD_READY) abort(); /* the test's mistake: a waiting thread makes no calls */
+    if (t->state != THREAD_READY) abort(); /* the test's mistake: a waiting thread does not run */
     if (cpu.current != t) {
         if (cpu.current) sched_requeue(cpu.current);
         list_remove(&t->queue);
         cpu.current = t;
     }
     cpu.live = t;
+}
+
+err_t fake_call_raw(struct thread *t, uint64_t number)
+{
+    fake_run(t);
     object_get(&t->object); /* so that its registers can be looked at after its end */
     err_t e = syscall_table[number](t);
     if (e != SYSCALL_NO_RESULT) t->frame.x[0] = e;
@@ -180,7 +188,8 @@ err_t fake_call_raw(struct thread *t, uint64_t number)
     return result;
 }
 
-err_t fake_call(struct thread *t, uint64_t number, uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3, uint64_t x4, uint64_t x5)
+err_t fake_call(struct thread *t, uint64_t number, uint64_t x0, uint64_t x1, uint64_t x2,
+                uint64_t x3, uint64_t x4, uint64_t x5)
 {
     const uint64_t x[6] = { x0, x1, x2, x3, x4, x5 };
     memcpy(t->frame.x, x, sizeof(x));

@@ -10,17 +10,17 @@
 
 struct fake_kernel {
     uint64_t now_ticks;
-    uint64_t timer_ticks;    /* what the kernel programmed last */
+    uint64_t timer_ticks; /* what the kernel programmed last */
     uint32_t timer_writes;
-    uint32_t tlb_flushes;    /* whole address spaces */
+    uint32_t tlb_flushes; /* whole address spaces */
     uint32_t page_flushes;
-    uint32_t pending[16];    /* INTIDs to be claimed, oldest first */
+    uint32_t pending[16]; /* INTIDs to be claimed, oldest first */
     uint32_t pending_count;
     uint32_t enabled[8], enabled_count;
     uint32_t deactivated[32], deactivated_count;
-    uint64_t hvc_x[7];       /* of the latest hypercall but log writes */
+    uint64_t hvc_x[7]; /* of the latest hypercall but log writes */
     uint32_t hvc_count;
-    uint64_t hvc_result[7];  /* answer to it */
+    uint64_t hvc_result[7]; /* answer to it */
     char log[4096];
     uint32_t log_bytes;
 };
@@ -30,11 +30,14 @@ extern struct fake_kernel fake;
 void fake_start(void);
 /** A running process with one thread that is the current one now. Its x registers are the caller's to set. */
 struct thread *fake_process(const char *name);
+/** Makes a runnable thread the current one. */
+void fake_run(struct thread *t);
 /**
  * One system call of t, which becomes the current thread; x0..x5 as given. Then all that follows, up to the thread that runs next.
  * Returns x0 of t as it stands then; t may wait (t->state).
  */
-err_t fake_call(struct thread *t, uint64_t number, uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3, uint64_t x4, uint64_t x5);
+err_t fake_call(struct thread *t, uint64_t number, uint64_t x0, uint64_t x1, uint64_t x2,
+                uint64_t x3, uint64_t x4, uint64_t x5);
 /** The same with the registers of t as they are. */
 err_t fake_call_raw(struct thread *t, uint64_t number);
 /** What vectors.S does on the way out: work put aside, choice of the next thread. Returns it, or NULL when nobody can run. */

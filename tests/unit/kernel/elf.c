@@ -61,7 +61,8 @@ TEST(elf, lies_in_the_header_are_refused)
     static const struct {
         uint32_t at;
         uint8_t value;
-    } lie[] = { { 0, 0 }, { 4, 1 }, { 5, 2 }, { 16, 3 }, { 18, 62 }, { 54, 55 }, { 56, 0 }, { 56, 200 }, { 33, 0x80 }, { 39, 0xff } };
+    } lie[] = { { 0, 0 },   { 4, 1 },  { 5, 2 },    { 16, 3 },    { 18, 62 },
+                { 54, 55 }, { 56, 0 }, { 56, 200 }, { 33, 0x80 }, { 39, 0xff } };
     for (size_t n = 0; n < ARRAY_COUNT(lie); n++) {
         test_row((int64_t)n);
         struct image i = good();
@@ -80,14 +81,14 @@ TEST(elf, lies_in_a_segment_are_refused)
         uint32_t flags;
         uint64_t field[5]; /* offset, vaddr, paddr, filesz, memsz */
     } lie[] = {
-        { 7, { 176, 0x400000, 0, 100, 200 } },                 /* writable and executable */
-        { 5, { 176, 0x400000, 0, 201, 200 } },                 /* more in the file than in memory */
-        { 5, { 400, 0x400000, 0, 100, 200 } },                 /* past the file */
-        { 5, { UINT64_MAX - 10, 0x400000, 0, 100, 200 } },     /* wraps */
-        { 5, { 176, 0, 0, 100, 200 } },                        /* page 0 */
-        { 5, { 176, UINT64_MAX - 50, 0, 100, 200 } },          /* address wraps */
-        { 5, { 176, UINT64_C(1) << 39, 0, 100, 200 } },        /* past user addresses */
-        { 5, { 176, 0x400000, 0, 100, UINT64_MAX } },          /* memory wraps */
+        { 7, { 176, 0x400000, 0, 100, 200 } },             /* writable and executable */
+        { 5, { 176, 0x400000, 0, 201, 200 } },             /* more in the file than in memory */
+        { 5, { 400, 0x400000, 0, 100, 200 } },             /* past the file */
+        { 5, { UINT64_MAX - 10, 0x400000, 0, 100, 200 } }, /* wraps */
+        { 5, { 176, 0, 0, 100, 200 } },                    /* page 0 */
+        { 5, { 176, UINT64_MAX - 50, 0, 100, 200 } },      /* address wraps */
+        { 5, { 176, UINT64_C(1) << 39, 0, 100, 200 } },    /* past user addresses */
+        { 5, { 176, 0x400000, 0, 100, UINT64_MAX } },      /* memory wraps */
     };
     for (size_t n = 0; n < ARRAY_COUNT(lie); n++) {
         test_row((int64_t)n);

@@ -34,7 +34,8 @@ static void rig_start(void)
     rig.client = fake_process("client");
     EXPECT_OK(fake_call(rig.server, SYS_ENDPOINT_CREATE, 0, 0, 0, 0, 0, 0));
     rig.ep = (handle_t)rig.server->frame.x[1];
-    EXPECT_OK(fake_call(rig.server, SYS_ENDPOINT_MINT, rig.ep, 7, RIGHT_WRITE | RIGHT_DUP, 0, 0, 0));
+    EXPECT_OK(
+            fake_call(rig.server, SYS_ENDPOINT_MINT, rig.ep, 7, RIGHT_WRITE | RIGHT_DUP, 0, 0, 0));
     handle_t minted = (handle_t)rig.server->frame.x[1];
     rig.call = give(rig.server, minted, rig.client, RIGHT_ALL);
 }
@@ -97,7 +98,9 @@ TEST(endpoint, tags_of_the_kernel_cannot_be_forged)
 {
     rig_start();
     receive(0, 0);
-    static const uint64_t tag[] = { TAG_NOTIFICATION, TAG_FAULT, UINT64_MAX, UINT64_C(1) << 63, 5, 7 };
+    static const uint64_t tag[] = {
+        TAG_NOTIFICATION, TAG_FAULT, UINT64_MAX, UINT64_C(1) << 63, 5, 7
+    };
     for (size_t i = 0; i < ARRAY_COUNT(tag); i++) {
         test_row((int64_t)i);
         EXPECT_EQ(ERR_ARG, call(rig.client, rig.call, tag[i], 0, 0));
@@ -108,7 +111,8 @@ TEST(endpoint, tags_of_the_kernel_cannot_be_forged)
     rig.server->frame.x[1] = TAG_FAULT;
     receive(reply, 0);
     EXPECT_EQ(ERR_ARG, rig.server->frame.x[0]);
-    EXPECT_EQ(THREAD_WAIT_REPLY, rig.client->state); /* nothing happened: the reply handle is still there */
+    EXPECT_EQ(THREAD_WAIT_REPLY,
+              rig.client->state); /* nothing happened: the reply handle is still there */
     EXPECT_TRUE(handle_at(&rig.server->process->handles, reply) != NULL);
 }
 
@@ -116,10 +120,12 @@ TEST(endpoint, badges_cannot_be_changed)
 {
     rig_start();
     handle_t managed = give(rig.server, rig.ep, rig.client, RIGHT_ALL);
-    EXPECT_EQ(ERR_RIGHTS, fake_call(rig.client, SYS_ENDPOINT_MINT, rig.call, 9, RIGHT_ALL, 0, 0, 0));
+    EXPECT_EQ(ERR_RIGHTS,
+              fake_call(rig.client, SYS_ENDPOINT_MINT, rig.call, 9, RIGHT_ALL, 0, 0, 0));
     EXPECT_EQ(ERR_ARG, fake_call(rig.client, SYS_ENDPOINT_MINT, managed, 0, RIGHT_ALL, 0, 0, 0));
     EXPECT_OK(fake_call(rig.client, SYS_ENDPOINT_MINT, managed, 9, RIGHT_ALL, 0, 0, 0));
-    EXPECT_EQ(ERR_STATE, fake_call(rig.client, SYS_ENDPOINT_MINT, rig.client->frame.x[1], 10, RIGHT_ALL, 0, 0, 0));
+    EXPECT_EQ(ERR_STATE, fake_call(rig.client, SYS_ENDPOINT_MINT, rig.client->frame.x[1], 10,
+                                   RIGHT_ALL, 0, 0, 0));
     EXPECT_EQ(ERR_RIGHTS, fake_call(rig.client, SYS_REPLY_RECV, rig.call, 0, 0, 0, 0, 0));
 }
 
@@ -203,7 +209,8 @@ TEST(endpoint, death_of_the_server_is_told_at_once)
 TEST(endpoint, another_server_may_take_over)
 {
     rig_start();
-    struct thread *keeper = fake_process("keeper"); /* holds a receive right, as a supervisor does */
+    struct thread *keeper =
+            fake_process("keeper"); /* holds a receive right, as a supervisor does */
     handle_t kept = give(rig.server, rig.ep, keeper, RIGHT_ALL);
     receive(0, 0);
     (void)fake_call(keeper, SYS_PROCESS_CREATE, 0, 0, 0, 0, 0, 0);
@@ -272,7 +279,8 @@ TEST(endpoint, receiver_without_room_fails_the_call_only)
     rig_start();
     EXPECT_OK(fake_call(rig.server, SYS_NOTIFICATION_CREATE, 0, 0, 0, 0, 0, 0));
     uint64_t n = rig.server->frame.x[1];
-    while (fake_call(rig.server, SYS_HANDLE_DUP, n, RIGHT_ALL, 0, 0, 0, 0) == OK) {}
+    while (fake_call(rig.server, SYS_HANDLE_DUP, n, RIGHT_ALL, 0, 0, 0, 0) == OK) {
+    }
     receive(0, 0);
     EXPECT_EQ(ERR_NO_MEMORY, call(rig.client, rig.call, 0, 0, 0));
     EXPECT_EQ(THREAD_WAIT_RECV, rig.server->state);
@@ -308,7 +316,8 @@ TEST(endpoint, reply_handle_is_given_once)
     uint64_t reply = rig.server->frame.x[14];
     EXPECT_EQ(ERR_RIGHTS, fake_call(rig.server, SYS_HANDLE_DUP, reply, RIGHT_ALL, 0, 0, 0, 0));
     EXPECT_OK(fake_call(rig.server, SYS_PROCESS_CREATE, 0, 0, 0, 0, 0, 0));
-    EXPECT_EQ(ERR_TYPE, fake_call(rig.server, SYS_PROCESS_GRANT, rig.server->frame.x[1], reply, RIGHT_ALL, 0, 0, 0));
+    EXPECT_EQ(ERR_TYPE, fake_call(rig.server, SYS_PROCESS_GRANT, rig.server->frame.x[1], reply,
+                                  RIGHT_ALL, 0, 0, 0));
     rig.server->frame.x[1] = 0;
     receive(reply, 0);
     EXPECT_EQ(THREAD_READY, rig.client->state);

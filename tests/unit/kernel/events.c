@@ -43,7 +43,8 @@ TEST(events, interrupt_signals_once_until_acknowledged)
         EXPECT_OK(fake_call(t, SYS_IRQ_BIND, irq, n, 2, 0, 0, 0));
         EXPECT_EQ(intid, fake.enabled[0]);
         fake_interrupt(intid);
-        EXPECT_EQ(edge, fake.deactivated_count); /* a level one stays active: it cannot come again */
+        EXPECT_EQ(edge,
+                  fake.deactivated_count); /* a level one stays active: it cannot come again */
         EXPECT_EQ(2, bits_now(t, n));
         if (edge) {
             fake_interrupt(intid);
@@ -146,13 +147,17 @@ TEST(events, only_listed_hypercalls_pass)
 {
     fake_start();
     struct thread *t = fake_process("a");
-    struct object *domains = &irq_create(0, true)->object; /* any object that stays; its type is what matters */
+    struct object *domains =
+            &irq_create(0, true)->object; /* any object that stays; its type is what matters */
     domains->type = OBJECT_DOMAIN;
     handle_t all = give_object(t, domains);
     EXPECT_OK(fake_call(t, SYS_HANDLE_DUP, all, RIGHT_READ, 0, 0, 0, 0));
     handle_t look = (handle_t)t->frame.x[1];
-    static const uint64_t refused[] = { HVC_VERSION, HVC_LOG_WRITE, HVC_PANIC, HVC_DMA_ENABLE, HVC_LOG_READ, HVC_TRACE_READ, HVC_BASE + 15,
-                                        0x84000008, 0xc4000003, 0, UINT64_MAX };
+    static const uint64_t refused[] = {
+        HVC_VERSION,    HVC_LOG_WRITE, HVC_PANIC,  HVC_DMA_ENABLE, HVC_LOG_READ,
+        HVC_TRACE_READ, HVC_BASE + 15, 0x84000008, 0xc4000003,     0,
+        UINT64_MAX
+    };
     for (size_t i = 0; i < ARRAY_COUNT(refused); i++) {
         test_row((int64_t)i);
         EXPECT_EQ(ERR_ARG, fake_call(t, SYS_DOMAIN_CALL, all, refused[i], 0, 0, 0, 0));

@@ -21,14 +21,17 @@ TEST(handle, numbers_that_are_none_are_refused)
     fake_start();
     struct thread *t = fake_process("a");
     handle_t h = make_notification(t);
-    static const uint64_t hostile[] = { 0, 127, 128, 2047, 2048, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX, UINT64_MAX - 127 };
+    static const uint64_t hostile[] = {
+        0, 127, 128, 2047, 2048, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX, UINT64_MAX - 127
+    };
     for (size_t i = 0; i < ARRAY_COUNT(hostile); i++) {
         test_row((int64_t)i);
         EXPECT_EQ(ERR_HANDLE, fake_call(t, SYS_HANDLE_CLOSE, hostile[i], 0, 0, 0, 0, 0));
         EXPECT_EQ(ERR_HANDLE, fake_call(t, SYS_HANDLE_DUP, hostile[i], 1, 0, 0, 0, 0));
         EXPECT_EQ(ERR_HANDLE, fake_call(t, SYS_NOTIFICATION_SIGNAL, hostile[i], 1, 0, 0, 0, 0));
         /* the low bits of a large number must not find the small one */
-        EXPECT_EQ(ERR_HANDLE, fake_call(t, SYS_NOTIFICATION_SIGNAL, h | UINT64_C(1) << 32, 1, 0, 0, 0, 0));
+        EXPECT_EQ(ERR_HANDLE,
+                  fake_call(t, SYS_NOTIFICATION_SIGNAL, h | UINT64_C(1) << 32, 1, 0, 0, 0, 0));
     }
     EXPECT_OK(fake_call(t, SYS_NOTIFICATION_SIGNAL, h, 1, 0, 0, 0, 0));
 }
@@ -38,8 +41,10 @@ TEST(handle, of_another_type_is_refused)
     fake_start();
     struct thread *t = fake_process("a");
     handle_t h = make_notification(t);
-    static const uint64_t number[] = { SYS_CALL, SYS_VMO_INFO, SYS_ENDPOINT_MINT, SYS_IRQ_ACK, SYS_TIMER_SET, SYS_LINK_INFO, SYS_SYSTEM,
-                                       SYS_LOG_READ, SYS_PROCESS_INFO, SYS_PROCESS_KILL, SYS_REPLY_RECV };
+    static const uint64_t number[] = { SYS_CALL,         SYS_VMO_INFO,  SYS_ENDPOINT_MINT,
+                                       SYS_IRQ_ACK,      SYS_TIMER_SET, SYS_LINK_INFO,
+                                       SYS_SYSTEM,       SYS_LOG_READ,  SYS_PROCESS_INFO,
+                                       SYS_PROCESS_KILL, SYS_REPLY_RECV };
     for (size_t i = 0; i < ARRAY_COUNT(number); i++) {
         test_row((int64_t)i);
         EXPECT_EQ(ERR_TYPE, fake_call(t, number[i], h, 1, 1, 0, 0, 0));

@@ -48,7 +48,9 @@ static void note(struct memory_span part)
 
 TEST(memory, parts_lie_between_the_holes)
 {
-    const struct memory_span hole[] = { { 0x9000, 0xa000 }, { 0x3000, 0x5000 }, { 0x4000, 0x6000 }, { 0x20000, 0x30000 }, { 0, 0 } };
+    const struct memory_span hole[] = {
+        { 0x9000, 0xa000 }, { 0x3000, 0x5000 }, { 0x4000, 0x6000 }, { 0x20000, 0x30000 }, { 0, 0 }
+    };
     got_count = 0;
     memory_cut((struct memory_span){ 0x1000, 0x10000 }, hole, ARRAY_COUNT(hole), note);
     REQUIRE_EQ(3, got_count);
@@ -78,7 +80,9 @@ TEST(memory, holes_at_the_edges_and_around)
 
 TEST(memory, bootinfo_of_another_kind_is_refused)
 {
-    struct bootinfo good = { .magic = BOOTINFO_MAGIC, .version = BOOTINFO_VERSION, .size_bytes = sizeof(struct bootinfo) };
+    struct bootinfo good = { .magic = BOOTINFO_MAGIC,
+                             .version = BOOTINFO_VERSION,
+                             .size_bytes = sizeof(struct bootinfo) };
     EXPECT_TRUE(memory_bootinfo_is_sane(&good));
     struct bootinfo b = good;
     b.magic++;

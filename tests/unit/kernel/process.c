@@ -28,8 +28,7 @@ static handle_t make(struct thread *t, uint64_t number, uint64_t x0)
 
 static void fault(struct thread *t, uint64_t esr, uint64_t far)
 {
-    cpu.current = t;
-    cpu.live = t;
+    fake_run(t);
     fault_handle(t, esr, far);
     fake_settle();
 }
@@ -38,7 +37,8 @@ static void fault(struct thread *t, uint64_t esr, uint64_t far)
 static handle_t child_make(struct thread *t)
 {
     handle_t child = make(t, SYS_PROCESS_CREATE, 0), vmo = make(t, SYS_VMO_CREATE, 3 * PAGE_SIZE);
-    EXPECT_OK(fake_call(t, SYS_VMO_MAP, child, vmo, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, 0x10000));
+    EXPECT_OK(fake_call(t, SYS_VMO_MAP, child, vmo, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+                        0x10000));
     EXPECT_OK(fake_call(t, SYS_HANDLE_CLOSE, vmo, 0, 0, 0, 0, 0));
     return child;
 }
@@ -74,8 +74,9 @@ TEST(process, wild_accesses_end_it_with_a_report)
 {
     static const struct {
         uint64_t esr, far;
-    } wild[] = { { ESR_READ_FAULT, 0 },          { ESR_READ_FAULT, 0xf000 },   { ESR_READ_FAULT, 0x12000 },
-                 { ESR_WRITE_FAULT, UINT64_MAX }, { ESR_READ_FAULT, 1UL << 39 }, { ESR_WRITE_PERM, 0x10000 },
+    } wild[] = { { ESR_READ_FAULT, 0 },         { ESR_READ_FAULT, 0xf000 },
+                 { ESR_READ_FAULT, 0x12000 },   { ESR_WRITE_FAULT, UINT64_MAX },
+                 { ESR_READ_FAULT, 1UL << 39 }, { ESR_WRITE_PERM, 0x10000 },
                  { ESR_UNDEFINED, 0 } };
     for (size_t i = 0; i < ARRAY_COUNT(wild); i++) {
         test_row((int64_t)i);
@@ -220,7 +221,8 @@ TEST(process, what_a_child_gets_is_what_was_granted)
     EXPECT_EQ(1, c->process->handles.used_count);
     EXPECT_EQ(ERR_RIGHTS, fake_call(c, SYS_NOTIFICATION_SIGNAL, theirs, 1, 0, 0, 0, 0));
     EXPECT_OK(fake_call(t, SYS_HANDLE_DUP, n, RIGHT_ALL & ~RIGHT_GRANT, 0, 0, 0, 0));
-    EXPECT_EQ(ERR_RIGHTS, fake_call(t, SYS_PROCESS_GRANT, child, t->frame.x[1], RIGHT_READ, 0, 0, 0));
+    EXPECT_EQ(ERR_RIGHTS,
+              fake_call(t, SYS_PROCESS_GRANT, child, t->frame.x[1], RIGHT_READ, 0, 0, 0));
     EXPECT_OK(fake_call(t, SYS_HANDLE_DUP, child, RIGHT_READ, 0, 0, 0, 0));
     handle_t look_only = (handle_t)t->frame.x[1];
     EXPECT_EQ(ERR_RIGHTS, fake_call(t, SYS_PROCESS_GRANT, look_only, n, RIGHT_READ, 0, 0, 0));

@@ -27,7 +27,8 @@ static handle_t fixed_make(struct thread *t, enum vmo_kind kind, uint64_t pa, ui
     return h;
 }
 
-static err_t map(struct thread *t, handle_t v, uint64_t offset, uint64_t size_bytes, uint64_t prot, uint64_t va)
+static err_t map(struct thread *t, handle_t v, uint64_t offset, uint64_t size_bytes, uint64_t prot,
+                 uint64_t va)
 {
     return fake_call(t, SYS_VMO_MAP, HANDLE_SELF, v, offset, size_bytes, prot, va);
 }
@@ -53,7 +54,13 @@ TEST(vmo, never_writable_and_executable)
     fake_start();
     struct thread *t = fake_process("a");
     handle_t v = vmo_make(t, PAGE_SIZE);
-    static const uint64_t bad[] = { PROT_READ | PROT_WRITE | PROT_EXEC, PROT_WRITE, PROT_EXEC, 0, 16, PROT_READ | PROT_DEVICE, UINT64_MAX };
+    static const uint64_t bad[] = { PROT_READ | PROT_WRITE | PROT_EXEC,
+                                    PROT_WRITE,
+                                    PROT_EXEC,
+                                    0,
+                                    16,
+                                    PROT_READ | PROT_DEVICE,
+                                    UINT64_MAX };
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         test_row((int64_t)i);
         EXPECT_EQ(ERR_ARG, map(t, v, 0, PAGE_SIZE, bad[i], 0));
@@ -82,9 +89,12 @@ TEST(vmo, hostile_ranges_are_refused)
         uint64_t offset, size_bytes, va;
         err_t want;
     } row[] = {
-        { 1, PAGE_SIZE, 0, ERR_ALIGN },          { 0, 1, 0, ERR_ALIGN },
-        { 0, PAGE_SIZE, 0x1001, ERR_ALIGN },     { 0, 0, 0, ERR_RANGE },
-        { 0, 5 * PAGE_SIZE, 0, ERR_RANGE },      { 4 * PAGE_SIZE, PAGE_SIZE, 0, ERR_RANGE },
+        { 1, PAGE_SIZE, 0, ERR_ALIGN },
+        { 0, 1, 0, ERR_ALIGN },
+        { 0, PAGE_SIZE, 0x1001, ERR_ALIGN },
+        { 0, 0, 0, ERR_RANGE },
+        { 0, 5 * PAGE_SIZE, 0, ERR_RANGE },
+        { 4 * PAGE_SIZE, PAGE_SIZE, 0, ERR_RANGE },
         { UINT64_MAX - 4095, PAGE_SIZE, 0, ERR_RANGE },
         { PAGE_SIZE, UINT64_MAX - 4095, 0, ERR_RANGE },
         { 0, PAGE_SIZE, UINT64_C(1) << 39, ERR_RANGE },
@@ -187,7 +197,8 @@ TEST(vmo, device_pages_are_mapped_at_once_and_as_such)
     EXPECT_OK(fake_call(t, SYS_VMO_INFO, v, 0, 0, 0, 0, 0));
     EXPECT_EQ(1, t->frame.x[3]);
     EXPECT_EQ(0x9000000, t->frame.x[4]);
-    EXPECT_EQ(ERR_RIGHTS, aspace_touch(&t->process->aspace, 0x10000, ACCESS_READ)); /* a fault there is a real one */
+    EXPECT_EQ(ERR_RIGHTS, aspace_touch(&t->process->aspace, 0x10000,
+                                       ACCESS_READ)); /* a fault there is a real one */
 }
 
 TEST(vmo, windows_are_mapped_with_blocks)
@@ -198,7 +209,8 @@ TEST(vmo, windows_are_mapped_with_blocks)
     uint64_t before = page_free_count();
     EXPECT_OK(map(t, v, 0, MIB(4), PROT_READ | PROT_WRITE, 0));
     EXPECT_EQ(0, t->frame.x[1] % MIB(2));
-    EXPECT_GE(before - 2, page_free_count()); /* one table and a page of mappings at most: no level 3 */
+    EXPECT_GE(before - 2,
+              page_free_count()); /* one table and a page of mappings at most: no level 3 */
     EXPECT_OK(fake_call(t, SYS_VMO_UNMAP, 0, t->frame.x[1], MIB(4), 0, 0, 0));
     EXPECT_OK(map(t, v, PAGE_SIZE, MIB(4) - PAGE_SIZE, PROT_READ, 0));
     EXPECT_EQ(PAGE_SIZE, t->frame.x[1] % MIB(2));
