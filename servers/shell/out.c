@@ -4,8 +4,13 @@
 #include <string.h>
 
 #include "lib/format.h"
+#include "servers/rt/time.h"
 #include "servers/shell/shell.h"
 #include "servers/shell/text.h"
+
+/* How long a file service that ended is waited for. */
+#define RESTART_LOOKS   100
+#define RESTART_LOOK_NS UINT64_C(50000000)
 
 void out_flush(struct shell *sh)
 {
@@ -89,7 +94,13 @@ int complain_file(struct shell *sh, const char *command, const char *path, err_t
         /* The service ended; init starts it again behind the same endpoint. New sessions for what comes. */
         fsclient_end(&sh->fs);
         sh->has_fs = fsclient_init(&sh->fs, SHELL_CHUNK) == OK;
-        return complain(sh, command, path, "the file service ended and starts again; try again");
+        for (uint32_t i = 0; i < RESTART_LOOKS && sh->has_fs; i++) {
+            if (fsclient_status(&sh->fs, path, &status) == OK) {
+                return complain(sh, command, path, "the file service ended; it runs again");
+            }
+            time_sleep_ns(RESTART_LOOK_NS);
+        }
+        return complain(sh, command, path, "the file service ended and does not come back");
     }
     return complain(sh, command, path, text_error(err));
 }
