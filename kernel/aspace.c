@@ -55,7 +55,8 @@ static struct list_node *first_above(struct aspace *as, uint64_t va)
 }
 
 /* Is [va, va + size) free, with `next` the first mapping above va? */
-static bool is_gap(const struct aspace *as, struct list_node *next, uint64_t va, uint64_t size_bytes)
+static bool is_gap(const struct aspace *as, struct list_node *next, uint64_t va,
+                   uint64_t size_bytes)
 {
     return next == &as->mappings || mapping_of(next)->va >= va + size_bytes;
 }
@@ -114,9 +115,12 @@ static void mapping_drop(struct aspace *as, struct mapping *m)
 
 static err_t map_fixed(struct aspace *as, const struct mapping *m)
 {
-    struct pt_range range = { .root = as->root, .va = m->va, .size_bytes = m->size_bytes,
+    struct pt_range range = { .root = as->root,
+                              .va = m->va,
+                              .size_bytes = m->size_bytes,
                               .pa = { m->vmo->pa.raw + m->offset },
-                              .attributes = attributes_of(m), .account = as->account };
+                              .attributes = attributes_of(m),
+                              .account = as->account };
     err_t e = pt_map(&range);
     if (e != OK) pt_unmap(as->root, m->va, m->size_bytes);
     arch_table_publish();
@@ -204,8 +208,11 @@ err_t aspace_touch(struct aspace *as, uint64_t va, enum access access)
     void *page = vmo_page(m->vmo, (page_va - m->va + m->offset) >> PAGE_SHIFT);
     if (!page) return ERR_NO_MEMORY;
     if (m->prot & PROT_EXEC) arch_page_sync_code(page);
-    struct pt_range range = { .root = as->root, .va = page_va, .size_bytes = PAGE_SIZE,
-                              .pa = arch_pa(page), .attributes = attributes_of(m),
+    struct pt_range range = { .root = as->root,
+                              .va = page_va,
+                              .size_bytes = PAGE_SIZE,
+                              .pa = arch_pa(page),
+                              .attributes = attributes_of(m),
                               .account = as->account };
     err_t e = pt_map(&range);
     arch_table_publish();

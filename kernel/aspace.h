@@ -4,7 +4,7 @@
 #include "kernel/list.h"
 #include "lib/base.h"
 
-#define USER_VA_FIRST UINT64_C(0x1000)       /* page 0 is never mapped: NULL faults */
+#define USER_VA_FIRST UINT64_C(0x1000) /* page 0 is never mapped: NULL faults */
 #define USER_VA_END   (UINT64_C(1) << 39)
 #define USER_VA_ANY   UINT64_C(0x1000000000) /* where "any address" begins to look */
 
@@ -14,9 +14,9 @@ struct account;
 struct mapping {
     struct list_node node; /* in aspace->mappings, by address */
     uint64_t va, size_bytes;
-    struct vmo *vmo;       /* one use */
-    uint64_t offset;       /* in the VMO */
-    uint32_t prot;         /* PROT_* */
+    struct vmo *vmo; /* one use */
+    uint64_t offset; /* in the VMO */
+    uint32_t prot;   /* PROT_* */
 };
 
 struct aspace {
@@ -24,7 +24,7 @@ struct aspace {
     struct mapping *last; /* of the latest fault; NULL after an unmap */
     void *root;           /* table, owned; NULL after the end */
     uint64_t ttbr0;
-    uint64_t any_hint;    /* end of the latest "any" mapping */
+    uint64_t any_hint; /* end of the latest "any" mapping */
     uint16_t asid;
     uint32_t mapping_count;
     struct account *account; /* borrowed from the process */

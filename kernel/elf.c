@@ -31,9 +31,12 @@ STATIC_ASSERT(sizeof(struct elf_phdr) == 56, "ELF64 program header");
 
 static bool is_program(const struct elf_header *h)
 {
-    static const uint8_t ident[7] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 }; /* 64 bits, little-endian, version 1 */
-    return memcmp(h->ident, ident, sizeof(ident)) == 0 && h->type == ET_EXEC && h->machine == EM_AARCH64 &&
-           h->phentsize == sizeof(struct elf_phdr) && h->phnum >= 1 && h->phnum <= PHDR_MAX;
+    static const uint8_t ident[7] = {
+        0x7f, 'E', 'L', 'F', 2, 1, 1
+    }; /* 64 bits, little-endian, version 1 */
+    return memcmp(h->ident, ident, sizeof(ident)) == 0 && h->type == ET_EXEC &&
+           h->machine == EM_AARCH64 && h->phentsize == sizeof(struct elf_phdr) && h->phnum >= 1 &&
+           h->phnum <= PHDR_MAX;
 }
 
 err_t elf_entry(const void *file, uint64_t file_bytes, uint64_t *entry)
@@ -42,14 +45,16 @@ err_t elf_entry(const void *file, uint64_t file_bytes, uint64_t *entry)
     if (file_bytes < sizeof(h)) return ERR_CORRUPT;
     memcpy(&h, file, sizeof(h));
     if (!is_program(&h)) return ERR_CORRUPT;
-    if (!range_is_inside(h.phoff, h.phnum * sizeof(struct elf_phdr), 0, file_bytes)) return ERR_CORRUPT;
+    if (!range_is_inside(h.phoff, h.phnum * sizeof(struct elf_phdr), 0, file_bytes))
+        return ERR_CORRUPT;
     *entry = h.entry;
     return OK;
 }
 
 static err_t segment_check(const struct elf_phdr *p, uint64_t file_bytes)
 {
-    if (p->filesz > p->memsz || !range_is_inside(p->vaddr, p->memsz, USER_VA_FIRST, USER_VA_ANY)) return ERR_CORRUPT;
+    if (p->filesz > p->memsz || !range_is_inside(p->vaddr, p->memsz, USER_VA_FIRST, USER_VA_ANY))
+        return ERR_CORRUPT;
     if (p->filesz != 0 && !range_is_inside(p->offset, p->filesz, 0, file_bytes)) return ERR_CORRUPT;
     return (p->flags & PF_W) && (p->flags & PF_X) ? ERR_CORRUPT : OK;
 }

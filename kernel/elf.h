@@ -4,10 +4,10 @@
 #include "lib/base.h"
 
 struct elf_segment {
-    uint64_t va, mem_bytes;  /* page-aligned start; rounded up to pages */
-    uint64_t lead_bytes;     /* zero bytes before the data in the first page */
-    const uint8_t *data;     /* in the file */
-    uint64_t data_bytes;     /* lead + data <= mem */
+    uint64_t va, mem_bytes; /* page-aligned start; rounded up to pages */
+    uint64_t lead_bytes;    /* zero bytes before the data in the first page */
+    const uint8_t *data;    /* in the file */
+    uint64_t data_bytes;    /* lead + data <= mem */
     bool is_writable, is_executable;
 };
 
@@ -17,4 +17,5 @@ err_t elf_entry(const void *file, uint64_t file_bytes, uint64_t *entry) MUST_CHE
  * Segment idx of the loadable ones. elf_entry said OK for this file.
  * Returns OK | ERR_NO_ENTRY: no more | ERR_CORRUPT: outside the file or the address space, or writable and executable
  */
-err_t elf_segment_get(const void *file, uint64_t file_bytes, uint32_t idx, struct elf_segment *out) MUST_CHECK;
+err_t elf_segment_get(const void *file, uint64_t file_bytes, uint32_t idx,
+                      struct elf_segment *out) MUST_CHECK;

@@ -56,7 +56,8 @@ static void handles_move(struct thread *from, struct thread *to, uint64_t count)
 /* Spelled out: as a loop it is three times as long. */
 static inline void words_copy(uint64_t *restrict to, const uint64_t *restrict from)
 {
-    uint64_t tag = from[0], a = from[1], b = from[2], c = from[3], d = from[4], e = from[5], f = from[6];
+    uint64_t tag = from[0], a = from[1], b = from[2], c = from[3], d = from[4], e = from[5],
+             f = from[6];
     to[0] = tag;
     to[1] = a;
     to[2] = b;
@@ -219,7 +220,8 @@ static bool sender_take(struct thread *t, struct endpoint *ep)
             thread_wake(sender, ERR_NO_MEMORY);
             continue;
         }
-        list_remove(&sender->queue); /* its deadline goes on: it now bounds the wait for the answer */
+        list_remove(
+                &sender->queue); /* its deadline goes on: it now bounds the wait for the answer */
         object_put(sender->waits_for);
         sender->waits_for = NULL;
         return true;
@@ -288,9 +290,11 @@ static err_t reply_recv_slow(struct thread *t)
 err_t sys_call(struct thread *t)
 {
     struct handle_entry *h;
-    if (handle_find(&t->process->handles, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_WRITE, &h) != OK) return call_slow(t);
+    if (handle_find(&t->process->handles, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_WRITE, &h) != OK)
+        return call_slow(t);
     struct endpoint *ep = endpoint_of(h->object);
-    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER)) return call_slow(t);
+    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER))
+        return call_slow(t);
     if (UNLIKELY(list_is_empty(&ep->receivers))) return call_slow(t);
     struct thread *receiver = first_thread(&ep->receivers);
     struct handle_table *table = &receiver->process->handles;
@@ -313,14 +317,20 @@ err_t sys_reply_recv(struct thread *t)
 {
     struct handle_table *table = &t->process->handles;
     struct handle_entry *h, *r;
-    if (handle_find(table, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_READ, &h) != OK) return reply_recv_slow(t);
-    if (handle_find(table, t->frame.x[X_REPLY], OBJECT_REPLY, RIGHT_WRITE, &r) != OK) return reply_recv_slow(t);
+    if (handle_find(table, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_READ, &h) != OK)
+        return reply_recv_slow(t);
+    if (handle_find(table, t->frame.x[X_REPLY], OBJECT_REPLY, RIGHT_WRITE, &r) != OK)
+        return reply_recv_slow(t);
     struct endpoint *ep = endpoint_of(h->object);
     struct thread *caller = thread_of(r->object);
-    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER)) return reply_recv_slow(t);
-    if (UNLIKELY(caller->state != THREAD_WAIT_REPLY || caller->call_number != r->badge)) return reply_recv_slow(t);
-    if (UNLIKELY(caller->is_fault || caller->deadline.is_queued || (t->bound && t->bound->bits))) return reply_recv_slow(t);
-    if (UNLIKELY(ep->server != t->process || !list_is_empty(&ep->senders))) return reply_recv_slow(t);
+    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER))
+        return reply_recv_slow(t);
+    if (UNLIKELY(caller->state != THREAD_WAIT_REPLY || caller->call_number != r->badge))
+        return reply_recv_slow(t);
+    if (UNLIKELY(caller->is_fault || caller->deadline.is_queued || (t->bound && t->bound->bits)))
+        return reply_recv_slow(t);
+    if (UNLIKELY(ep->server != t->process || !list_is_empty(&ep->senders)))
+        return reply_recv_slow(t);
 
     words_copy(&caller->frame.x[X_TAG], &t->frame.x[X_TAG]);
     caller->frame.x[0] = OK;

@@ -6,10 +6,11 @@
 struct endpoint {
     struct object object;
     struct list_node senders, receivers; /* threads, oldest first */
-    uint32_t reader_count;  /* handles with RIGHT_READ; none left: nobody will ever receive */
-    bool is_dead;           /* reader_count fell to 0 */
-    bool is_unserved;       /* the process that received last has ended, no other has come yet */
-    struct process *server; /* who received last; borrowed: process_end calls endpoint_server_gone */
+    uint32_t reader_count; /* handles with RIGHT_READ; none left: nobody will ever receive */
+    bool is_dead;          /* reader_count fell to 0 */
+    bool is_unserved;      /* the process that received last has ended, no other has come yet */
+    struct process
+            *server; /* who received last; borrowed: process_end calls endpoint_server_gone */
     struct list_node served; /* in server->served */
 };
 

@@ -8,13 +8,13 @@
 #include "kernel/sched.h"
 
 /* Arm ARM DDI 0487, ESR_EL1. */
-#define ESR_EC         BITS(31, 26)
-#define ESR_DABT_WNR   BIT(6)
-#define ESR_DABT_CM    BIT(8) /* cache maintenance: counts as a read */
-#define ESR_FSC        BITS(5, 0)
-#define EC_SVC         0x15
-#define EC_IABT_LOWER  0x20
-#define EC_DABT_LOWER  0x24
+#define ESR_EC        BITS(31, 26)
+#define ESR_DABT_WNR  BIT(6)
+#define ESR_DABT_CM   BIT(8) /* cache maintenance: counts as a read */
+#define ESR_FSC       BITS(5, 0)
+#define EC_SVC        0x15
+#define EC_IABT_LOWER 0x20
+#define EC_DABT_LOWER 0x24
 
 /* Fault status codes 0x04..0x07: translation fault, level 0..3. */
 static bool is_translation_fault(uint64_t esr)
@@ -31,30 +31,48 @@ static enum access access_of(uint64_t esr)
 static const char *class_name(uint64_t ec)
 {
     switch (ec) {
-    case 0x00: return "unknown or forbidden instruction";
-    case 0x0e: return "illegal execution state";
-    case EC_SVC: return "system call that does not exist";
-    case 0x18: return "forbidden system register";
-    case EC_IABT_LOWER: return "instruction abort";
-    case 0x22: return "misaligned PC";
-    case EC_DABT_LOWER: return "data abort";
-    case 0x26: return "misaligned stack";
-    case 0x2c: return "floating-point exception";
-    case 0x3c: return "breakpoint instruction";
-    default: return "exception";
+    case 0x00:
+        return "unknown or forbidden instruction";
+    case 0x0e:
+        return "illegal execution state";
+    case EC_SVC:
+        return "system call that does not exist";
+    case 0x18:
+        return "forbidden system register";
+    case EC_IABT_LOWER:
+        return "instruction abort";
+    case 0x22:
+        return "misaligned PC";
+    case EC_DABT_LOWER:
+        return "data abort";
+    case 0x26:
+        return "misaligned stack";
+    case 0x2c:
+        return "floating-point exception";
+    case 0x3c:
+        return "breakpoint instruction";
+    default:
+        return "exception";
     }
 }
 
 static const char *status_name(uint64_t esr)
 {
     switch (esr & 0x3c) {
-    case 0x00: return "address size";
-    case 0x04: return "nothing mapped there";
-    case 0x08: return "access flag";
-    case 0x0c: return "no permission";
-    case 0x10: return "external abort";
-    case 0x20: return "misaligned address";
-    default: return "other";
+    case 0x00:
+        return "address size";
+    case 0x04:
+        return "nothing mapped there";
+    case 0x08:
+        return "access flag";
+    case 0x0c:
+        return "no permission";
+    case 0x10:
+        return "external abort";
+    case 0x20:
+        return "misaligned address";
+    default:
+        return "other";
     }
 }
 
@@ -91,8 +109,9 @@ void fault_handle(struct thread *t, uint64_t esr, uint64_t far)
         if (aspace_touch(&t->process->aspace, far, access_of(esr)) == OK) return;
     }
     const struct frame *f = &t->frame;
-    const uint64_t words[1 + IPC_WORDS] = { TAG_FAULT, t->process->object.id, esr, far, f->elr,
-                                            f->sp, f->x[30] };
+    const uint64_t words[1 + IPC_WORDS] = {
+        TAG_FAULT, t->process->object.id, esr, far, f->elr, f->sp, f->x[30]
+    };
     for (size_t i = 0; i < ARRAY_COUNT(words); i++) t->fault_words[i] = words[i];
     struct object *ep = t->process->fault_endpoint;
     if (ep && ipc_fault_call(t, endpoint_of(ep), t->process->fault_badge) == OK) return;

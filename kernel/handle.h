@@ -75,7 +75,8 @@ handle_t handle_insert(struct handle_table *t, const struct handle_entry *value)
  */
 void handle_remove(struct handle_table *t, handle_t h, err_t reason);
 /** A reply handle for call `number` of a thread: handle_insert for the path that is measured. Context: as handle_insert. */
-static inline handle_t handle_insert_reply(struct handle_table *t, struct object *caller, uint64_t number)
+static inline handle_t handle_insert_reply(struct handle_table *t, struct object *caller,
+                                           uint64_t number)
 {
     uint32_t h = t->free_head;
     struct handle_entry *e = handle_slot(t, h);

@@ -27,10 +27,15 @@ err_t sys_domain_call(struct thread *t)
     switch (function) {
     case HVC_DOMAIN_INFO:
     case HVC_DOMAIN_DUMP:
-    case HVC_STATS: need = RIGHT_READ; break;
+    case HVC_STATS:
+        need = RIGHT_READ;
+        break;
     case HVC_DOMAIN_KILL:
-    case HVC_DOMAIN_STEP: need = RIGHT_MANAGE; break;
-    default: return ERR_ARG;
+    case HVC_DOMAIN_STEP:
+        need = RIGHT_MANAGE;
+        break;
+    default:
+        return ERR_ARG;
     }
     struct object *o;
     err_t e = syscall_object(t, t->frame.x[0], OBJECT_DOMAIN, need, &o);

@@ -9,8 +9,8 @@ struct interrupt {
     struct object object;
     uint32_t intid;
     bool is_edge;
-    bool is_masked;  /* has occurred, SYS_IRQ_ACK has not come */
-    bool is_pending; /* edge: came again while masked */
+    bool is_masked;                    /* has occurred, SYS_IRQ_ACK has not come */
+    bool is_pending;                   /* edge: came again while masked */
     struct notification *notification; /* one use, or NULL */
     uint64_t bits;
     struct interrupt *next; /* in the list of all */

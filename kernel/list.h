@@ -8,7 +8,7 @@ struct list_node {
 };
 
 /* The struct of type TYPE whose member MEMBER is *NODE. */
-#define CONTAINER_OF(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define CONTAINER_OF(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /** Makes an empty list head, or a node that is in no list. */
 static inline void list_init(struct list_node *n)

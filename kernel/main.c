@@ -20,8 +20,8 @@ void kernel_main(void)
     memory_start(boot, early_bootinfo_pa());
     cpu_start(boot);
     gic_start(boot);
-    klog("kernel: %lu MiB of memory, %u devices, %u links\n", page_total_count() >> (20 - PAGE_SHIFT), boot->device_count,
-         boot->link_count);
+    klog("kernel: %lu MiB of memory, %u devices, %u links\n",
+         page_total_count() >> (20 - PAGE_SHIFT), boot->device_count, boot->link_count);
     probe_run(boot);
     init_start(boot, early_bootinfo_pa());
 }

@@ -17,12 +17,14 @@ static char early_pool[EARLY_PAGES][PAGE_SIZE] __attribute__((aligned(4096), sec
 
 bool memory_bootinfo_is_sane(const struct bootinfo *boot)
 {
-    return boot->magic == BOOTINFO_MAGIC && boot->version == BOOTINFO_VERSION && boot->size_bytes == sizeof(*boot) &&
-           boot->range_count <= BOOT_RANGE_MAX && boot->device_count <= BOOT_DEVICE_MAX && boot->link_count <= LINK_MAX;
+    return boot->magic == BOOTINFO_MAGIC && boot->version == BOOTINFO_VERSION &&
+           boot->size_bytes == sizeof(*boot) && boot->range_count <= BOOT_RANGE_MAX &&
+           boot->device_count <= BOOT_DEVICE_MAX && boot->link_count <= LINK_MAX;
 }
 
 /* The hole that reaches into [at, end) first, or NULL. */
-static const struct memory_span *next_hole(uint64_t at, uint64_t end, const struct memory_span *holes, size_t hole_count)
+static const struct memory_span *next_hole(uint64_t at, uint64_t end,
+                                           const struct memory_span *holes, size_t hole_count)
 {
     const struct memory_span *first = NULL;
     for (size_t i = 0; i < hole_count; i++) {
@@ -48,13 +50,17 @@ void memory_cut(struct memory_span whole, const struct memory_span *holes, size_
 
 static struct memory_span span_of(uint64_t start, uint64_t size_bytes)
 {
-    return (struct memory_span){ ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(start + size_bytes, PAGE_SIZE) };
+    return (struct memory_span){ ALIGN_DOWN(start, PAGE_SIZE),
+                                 ALIGN_UP(start + size_bytes, PAGE_SIZE) };
 }
 
 static void map_part(struct memory_span part)
 {
-    struct pt_range range = { .root = kernel_root, .va = DIRECT_VA + part.start, .size_bytes = part.end - part.start,
-                              .pa = { part.start }, .attributes = PT_NORMAL | PT_KERNEL | PT_NO_EXEC };
+    struct pt_range range = { .root = kernel_root,
+                              .va = DIRECT_VA + part.start,
+                              .size_bytes = part.end - part.start,
+                              .pa = { part.start },
+                              .attributes = PT_NORMAL | PT_KERNEL | PT_NO_EXEC };
     CHECK(pt_map(&range) == OK);
 }
 
@@ -63,8 +69,8 @@ static void pool_part(struct memory_span part)
     page_pool_add((pa_t){ part.start }, (pa_t){ part.end });
 }
 
-static void each_range(const struct bootinfo *boot, const struct memory_span *holes, size_t hole_count,
-                       void (*take)(struct memory_span part))
+static void each_range(const struct bootinfo *boot, const struct memory_span *holes,
+                       size_t hole_count, void (*take)(struct memory_span part))
 {
     for (uint32_t i = 0; i < boot->range_count; i++) {
         const struct boot_range *r = &boot->range[i];
@@ -79,9 +85,12 @@ static void each_range(const struct bootinfo *boot, const struct memory_span *ho
 void memory_start(const struct bootinfo *boot, uint64_t bootinfo_pa)
 {
     const struct memory_span hole[] = {
-        span_of(boot->image_ipa, boot->image_bytes),       span_of(early_image_pa(), boot->image_bytes),
-        span_of(bootinfo_pa, sizeof(struct bootinfo)),     span_of(boot->pack_ipa, boot->pack_bytes),
-        span_of(boot->manifest_ipa, boot->manifest_bytes), span_of(boot->fdt_ipa, boot->fdt_bytes),
+        span_of(boot->image_ipa, boot->image_bytes),
+        span_of(early_image_pa(), boot->image_bytes),
+        span_of(bootinfo_pa, sizeof(struct bootinfo)),
+        span_of(boot->pack_ipa, boot->pack_bytes),
+        span_of(boot->manifest_ipa, boot->manifest_bytes),
+        span_of(boot->fdt_ipa, boot->fdt_bytes),
     };
     STATIC_ASSERT(ARRAY_COUNT(hole) <= MEMORY_HOLE_MAX, "holes of this kernel");
     for (size_t i = 0; i < EARLY_PAGES; i++) page_give(early_pool[i]);

@@ -58,7 +58,8 @@ err_t sys_notification_create(struct thread *t)
 err_t sys_notification_signal(struct thread *t)
 {
     struct handle_entry *h;
-    err_t e = handle_find(&t->process->handles, t->frame.x[0], OBJECT_NOTIFICATION, RIGHT_WRITE, &h);
+    err_t e =
+            handle_find(&t->process->handles, t->frame.x[0], OBJECT_NOTIFICATION, RIGHT_WRITE, &h);
     if (e != OK) return e;
     notify_signal(notification_of(h->object), t->frame.x[1]);
     return OK;

@@ -7,7 +7,8 @@ struct notification {
     struct object object;
     uint64_t bits;
     struct list_node waiters;
-    struct thread *bound; /* its SYS_REPLY_RECV also ends for these bits; borrowed: it unbinds before it ends */
+    struct thread *
+            bound; /* its SYS_REPLY_RECV also ends for these bits; borrowed: it unbinds before it ends */
 };
 
 static inline struct notification *notification_of(struct object *o)

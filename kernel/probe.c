@@ -14,10 +14,10 @@
 #include "lib/format.h"
 #include "lib/mmio.h"
 
-#define NAME_BYTES    48
-#define SPI_FIRST     32
-#define SPI_END       288
-#define MEM_TRIES     16 /* addresses tried in each hole of RAM */
+#define NAME_BYTES      48
+#define SPI_FIRST       32
+#define SPI_END         288
+#define MEM_TRIES       16 /* addresses tried in each hole of RAM */
 #define GICD_ISENABLER  0x0100
 #define GICD_ISPENDR    0x0200
 #define GICD_ICPENDR    0x0280
@@ -57,7 +57,8 @@ static bool access_faults(volatile void *at, bool is_write)
     return probe.has_faulted;
 }
 
-static void count(const char *name, const char *what, bool is_contained, const char *good, const char *bad)
+static void count(const char *name, const char *what, bool is_contained, const char *good,
+                  const char *bad)
 {
     probe.tried++;
     if (is_contained) probe.contained++;
@@ -90,7 +91,9 @@ static bool is_ours(uint64_t ipa)
         if (ipa - b->device[i].mmio_ipa < ALIGN_UP(b->device[i].mmio_bytes, PAGE_SIZE)) return true;
     }
     for (uint32_t i = 0; i < b->link_count; i++) {
-        if (ipa - b->link[i].window_ipa < b->link[i].window_bytes || ipa - b->link[i].regs_ipa < PAGE_SIZE) return true;
+        if (ipa - b->link[i].window_ipa < b->link[i].window_bytes ||
+            ipa - b->link[i].regs_ipa < PAGE_SIZE)
+            return true;
     }
     return false;
 }
@@ -140,7 +143,8 @@ static void try_memory(int node)
     int bytes;
     const fdt32_t *reg = fdt_getprop(probe.fdt, node, "reg", &bytes);
     for (int i = 0; reg && (i + 1) * 16 <= bytes; i++) {
-        uint64_t start = cells64(reg + i * 4), end = start + cells64(reg + i * 4 + 2), step = MIB(1);
+        uint64_t start = cells64(reg + i * 4), end = start + cells64(reg + i * 4 + 2),
+                 step = MIB(1);
         uint32_t tries = 0;
         for (uint64_t at = start; at < end && tries < MEM_TRIES; at += step) {
             if (is_ram(at) || is_ours(at)) continue;
@@ -172,9 +176,11 @@ static void try_gicd(volatile char *gicd, const char *name, uint32_t offset, uin
     for (uint32_t intid = SPI_FIRST; intid < SPI_END; intid++) {
         if (owns(intid)) continue;
         volatile void *reg = gicd + offset + intid * bits / 32 * 4;
-        uint32_t shift = intid * bits % 32, ones = (uint32_t)((UINT64_C(1) << MIN(bits, 32U)) - 1) << shift;
+        uint32_t shift = intid * bits % 32, ones = (uint32_t)((UINT64_C(1) << MIN(bits, 32U)) - 1)
+                                                   << shift;
         uint32_t before = mmio_read32(reg);
-        bool is_bank = offset < GICD_IPRIORITYR; /* write-one registers; others keep what neighbours have */
+        bool is_bank = offset <
+                       GICD_IPRIORITYR; /* write-one registers; others keep what neighbours have */
         mmio_write32(reg, is_bank ? ones : (before & ~ones) | ones);
         if (mmio_read32(reg) & ones) is_contained = false;
     }
@@ -192,7 +198,8 @@ static void try_gic(void)
     try_gicd(gicd, "retarget", GICD_IROUTER, 64);
     volatile char *sgi = cpu_device_map(probe.boot->gicr_ipa + KIB(64), KIB(4));
     uint32_t timer = UINT32_C(1) << probe.boot->vtimer_intid;
-    uint32_t others = 0xffff0000U & ~timer & ~(UINT32_C(1) << 30); /* 30: the other timer of this core */
+    uint32_t others =
+            0xffff0000U & ~timer & ~(UINT32_C(1) << 30); /* 30: the other timer of this core */
     mmio_write32(sgi + GICD_ISENABLER, others);
     count("gicr", "enable", (mmio_read32(sgi + GICD_ISENABLER) & others) == 0, "contained", "OK");
 }
@@ -206,12 +213,14 @@ void probe_run(const struct bootinfo *boot)
         return;
     }
     int depth = -1; /* of the root: 0 */
-    for (int node = fdt_next_node(probe.fdt, -1, &depth); node >= 0; node = fdt_next_node(probe.fdt, node, &depth)) {
+    for (int node = fdt_next_node(probe.fdt, -1, &depth); node >= 0;
+         node = fdt_next_node(probe.fdt, node, &depth)) {
         if (depth < 1 || depth > 2) continue;
         const char *type = fdt_getprop(probe.fdt, node, "device_type", NULL);
         if (depth == 1 && type && type[0] == 'm') try_memory(node);
         if (depth == 1 && type && type[0] == 'p') try_bars(node);
-        if (depth == 1 || fdt_node_check_compatible(probe.fdt, node, "arm,gic-v3-its") == 0) try_node(node);
+        if (depth == 1 || fdt_node_check_compatible(probe.fdt, node, "arm,gic-v3-its") == 0)
+            try_node(node);
     }
     try_gic();
     klog("probe: %u of %u contained\n", probe.contained, probe.tried);

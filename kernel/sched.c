@@ -11,12 +11,12 @@
 struct cpu cpu;
 
 static struct {
-    struct list_node run;    /* runnable threads but the current one */
-    uint64_t armed_ticks;    /* what the timer is programmed to */
-    uint64_t slice_ticks;    /* end of the slice; valid while has_slice */
+    struct list_node run; /* runnable threads but the current one */
+    uint64_t armed_ticks; /* what the timer is programmed to */
+    uint64_t slice_ticks; /* end of the slice; valid while has_slice */
     bool has_slice;
     bool is_started;
-    bool is_urgent;          /* interrupts are being taken: who wakes now runs before all others */
+    bool is_urgent; /* interrupts are being taken: who wakes now runs before all others */
     struct list_node *first_before; /* head of the queue when that began */
 } sched;
 
@@ -59,7 +59,7 @@ void sched_ready(struct thread *t)
     if (!sched.has_slice && cpu.current) slice_begin();
 }
 
-void sched_yield(struct thread *t)
+void sched_requeue(struct thread *t)
 {
     sched_leave(t);
     list_add(&sched.run, &t->queue);
@@ -75,7 +75,7 @@ void sched_interrupts_begin(void)
 void sched_interrupts_end(void)
 {
     sched.is_urgent = false;
-    if (cpu.current && sched.run.next != sched.first_before) sched_yield(cpu.current);
+    if (cpu.current && sched.run.next != sched.first_before) sched_requeue(cpu.current);
 }
 
 void sched_forget(struct thread *t)
@@ -128,7 +128,7 @@ void sched_on_timer(void)
     }
     if (sched.has_slice && sched.slice_ticks <= now) {
         sched.has_slice = false;
-        if (cpu.current && !list_is_empty(&sched.run)) sched_yield(cpu.current);
+        if (cpu.current && !list_is_empty(&sched.run)) sched_requeue(cpu.current);
     }
     sched.armed_ticks = 0; /* it has fired: whatever comes next is programmed anew */
     timer_update();

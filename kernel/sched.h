@@ -5,9 +5,9 @@
 
 /* Shared with vectors.S (aarch64/offsets.h). */
 struct cpu {
-    struct thread *current; /* who runs next, or NULL: the scheduler picks */
-    struct thread *live;    /* whose x19..x29, TPIDR_EL0 and TTBR0 are in the core */
-    uint64_t work;          /* not 0: work_run before the next entry to EL0 */
+    struct thread *current;  /* who runs next, or NULL: the scheduler picks */
+    struct thread *live;     /* whose x19..x29, TPIDR_EL0 and TTBR0 are in the core */
+    uint64_t work;           /* not 0: work_run before the next entry to EL0 */
     struct thread *fp_owner; /* whose FP/SIMD registers are in the core */
 };
 extern struct cpu cpu; /* the one core; written by vectors.S as well */
@@ -29,7 +29,7 @@ static inline void sched_leave(const struct thread *t)
     if (cpu.current == t) cpu.current = NULL;
 }
 /** The current thread goes to the end of the run queue. */
-void sched_yield(struct thread *t);
+void sched_requeue(struct thread *t);
 /**
  * Between these two, threads that become runnable go to the head of the queue, and the current one makes room for them:
  * whoever waited for an interrupt does not wait for other threads' slices as well.

@@ -8,7 +8,10 @@ struct slab {
     void *free;        /* list through the free items */
 };
 
-#define SLAB(type) { .item_bytes = ALIGN_UP(sizeof(type), 16), .free = NULL }
+#define SLAB(type)                                             \
+    {                                                          \
+        .item_bytes = ALIGN_UP(sizeof(type), 16), .free = NULL \
+    }
 
 /** A zeroed item, 16-byte aligned, or NULL when memory is out. Context: kernel. */
 void *slab_alloc(struct slab *s) MUST_CHECK;

@@ -16,7 +16,8 @@ extern const syscall_handler_t syscall_table[SYS_COUNT];
  * The process that a call names: HANDLE_SELF is the caller, who may do all to itself.
  * Returns OK | ERR_HANDLE, ERR_TYPE, ERR_RIGHTS
  */
-err_t syscall_process(struct thread *t, uint64_t h, uint32_t rights, struct process **out) MUST_CHECK;
+err_t syscall_process(struct thread *t, uint64_t h, uint32_t rights,
+                      struct process **out) MUST_CHECK;
 /** The endpoint, notification, … behind a handle, without its entry. Errors of handle_find. */
 err_t syscall_object(struct thread *t, uint64_t h, enum object_type type, uint32_t rights,
                      struct object **out) MUST_CHECK;

@@ -107,7 +107,7 @@ err_t sys_thread_exit(struct thread *t)
 err_t sys_yield(struct thread *t)
 {
     t->frame.x[0] = OK;
-    sched_yield(t);
+    sched_requeue(t);
     return SYSCALL_NO_RESULT;
 }
 

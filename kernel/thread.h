@@ -31,10 +31,10 @@ enum thread_state {
 };
 
 struct thread {
-    struct frame frame;  /* first: SP_EL1 points here while EL0 runs */
+    struct frame frame; /* first: SP_EL1 points here while EL0 runs */
     uint64_t tpidr_el0;
-    uint64_t ttbr0;      /* copy of the process's */
-    uint64_t *run_ticks; /* the process's counter */
+    uint64_t ttbr0;          /* copy of the process's */
+    uint64_t *run_ticks;     /* the process's counter */
     uint64_t switched_ticks; /* when it last began to run */
     struct object object;
     struct process *process; /* one use */
@@ -43,11 +43,11 @@ struct thread {
     struct list_node queue;   /* run queue, or the queue of what it waits for */
     struct list_node sibling; /* in process->threads */
     struct deadline deadline;
-    struct object *waits_for;  /* one use while WAIT_SEND, WAIT_RECV or WAIT_NOTIFY */
-    uint64_t wait_mask;        /* WAIT_NOTIFY */
-    uint64_t call_badge;       /* WAIT_SEND */
-    uint64_t call_number;      /* names the call that a reply handle answers */
-    struct notification *bound; /* one use */
+    struct object *waits_for;            /* one use while WAIT_SEND, WAIT_RECV or WAIT_NOTIFY */
+    uint64_t wait_mask;                  /* WAIT_NOTIFY */
+    uint64_t call_badge;                 /* WAIT_SEND */
+    uint64_t call_number;                /* names the call that a reply handle answers */
+    struct notification *bound;          /* one use */
     uint64_t fault_words[1 + IPC_WORDS]; /* tag, words */
     struct fp_state fp __attribute__((aligned(16))); /* valid unless the thread is cpu.fp_owner */
 };
@@ -61,7 +61,8 @@ static inline struct thread *thread_of(struct object *o)
  * A thread of a process that has not ended, not yet runnable. Takes a use of p; the caller gets the one use of the thread
  * that stands for its being alive (thread_end gives it back). NULL: no memory.
  */
-struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg) MUST_CHECK;
+struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp,
+                             uint64_t arg) MUST_CHECK;
 /** Ends a wait of t: out of its queue, deadline off, x0 := result, runnable. t waits. */
 void thread_wake(struct thread *t, err_t result);
 /** Takes t out of the queue it waits in and clears its deadline; the caller decides what becomes of it. */

@@ -157,8 +157,9 @@ err_t sys_vmo_map(struct thread *t)
     if ((x[2] | x[3] | x[5]) & (PAGE_SIZE - 1)) return ERR_ALIGN;
     if (!range_is_inside(x[2], x[3], 0, v->size_bytes)) return ERR_RANGE;
     if (p->state == PROCESS_ENDED || p->is_doomed) return ERR_DEAD;
-    struct map_request request = { .vmo = v, .offset = x[2], .size_bytes = x[3],
-                                   .prot = (uint32_t)prot, .va = x[5] };
+    struct map_request request = {
+        .vmo = v, .offset = x[2], .size_bytes = x[3], .prot = (uint32_t)prot, .va = x[5]
+    };
     e = aspace_map(&p->aspace, &request);
     if (e != OK) return e;
     if (p != t->process && v->account == t->process->account) vmo_charge(v, p->account);

@@ -17,12 +17,12 @@ struct account;
 struct vmo {
     struct object object;
     enum vmo_kind kind;
-    uint32_t levels;    /* VMO_PAGES: of the tree below root; 0: root is the only page */
-    uint64_t size_bytes; /* multiple of PAGE_SIZE */
-    pa_t pa;            /* VMO_DEVICE, VMO_MEMORY */
-    void *root;         /* owned; NULL: nothing touched yet */
-    uint64_t page_count; /* pages of data held */
-    uint64_t node_count; /* nodes of the tree */
+    uint32_t levels;         /* VMO_PAGES: of the tree below root; 0: root is the only page */
+    uint64_t size_bytes;     /* multiple of PAGE_SIZE */
+    pa_t pa;                 /* VMO_DEVICE, VMO_MEMORY */
+    void *root;              /* owned; NULL: nothing touched yet */
+    uint64_t page_count;     /* pages of data held */
+    uint64_t node_count;     /* nodes of the tree */
     struct account *account; /* one use; VMO_PAGES only */
 };
 

@@ -17,7 +17,8 @@ static void object_destroy(struct object *o)
         [OBJECT_NOTIFICATION] = notify_destroy,
         [OBJECT_TIMER] = timer_destroy,
     };
-    CHECK(o->type < OBJECT_TYPE_COUNT && destroy[o->type]); /* the others are made at boot and stay */
+    CHECK(o->type < OBJECT_TYPE_COUNT &&
+          destroy[o->type]); /* the others are made at boot and stay */
     destroy[o->type](o);
 }
 

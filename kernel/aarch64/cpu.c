@@ -14,31 +14,40 @@
 #include "kernel/syscall.h"
 #include "lib/sha256.h"
 
-STATIC_ASSERT(sizeof(struct frame) == FRAME_BYTES && offsetof(struct frame, sp) == FRAME_SP, "vectors.S");
-STATIC_ASSERT(offsetof(struct frame, elr) == FRAME_ELR && offsetof(struct frame, spsr) == FRAME_ELR + 8, "a pair");
+STATIC_ASSERT(sizeof(struct frame) == FRAME_BYTES && offsetof(struct frame, sp) == FRAME_SP,
+              "vectors.S");
+STATIC_ASSERT(offsetof(struct frame, elr) == FRAME_ELR &&
+                      offsetof(struct frame, spsr) == FRAME_ELR + 8,
+              "a pair");
 STATIC_ASSERT(offsetof(struct thread, tpidr_el0) == THREAD_TPIDR, "vectors.S");
 STATIC_ASSERT(offsetof(struct thread, ttbr0) == THREAD_TPIDR + 8, "a pair");
 STATIC_ASSERT(offsetof(struct thread, run_ticks) == THREAD_RUN_TICKS, "vectors.S");
-STATIC_ASSERT(offsetof(struct thread, switched_ticks) == THREAD_SWITCHED && THREAD_SWITCHED == THREAD_RUN_TICKS + 8, "a pair");
-STATIC_ASSERT(offsetof(struct cpu, current) == CPU_CURRENT && offsetof(struct cpu, live) == CPU_LIVE, "a pair");
-STATIC_ASSERT(offsetof(struct cpu, work) == CPU_WORK && offsetof(struct cpu, fp_owner) == CPU_FP_OWNER, "vectors.S");
+STATIC_ASSERT(offsetof(struct thread, switched_ticks) == THREAD_SWITCHED &&
+                      THREAD_SWITCHED == THREAD_RUN_TICKS + 8,
+              "a pair");
+STATIC_ASSERT(offsetof(struct cpu, current) == CPU_CURRENT &&
+                      offsetof(struct cpu, live) == CPU_LIVE,
+              "a pair");
+STATIC_ASSERT(offsetof(struct cpu, work) == CPU_WORK &&
+                      offsetof(struct cpu, fp_owner) == CPU_FP_OWNER,
+              "vectors.S");
 STATIC_ASSERT(SYS_COUNT == SYSCALL_COUNT && SYSCALL_NO_RESULT == NO_RESULT, "vectors.S");
 STATIC_ASSERT(offsetof(struct fp_state, fpsr) == 512, "fp.S");
 STATIC_ASSERT((offsetof(struct thread, fp) & 15) == 0, "fp.S stores pairs of 16 bytes");
 
-#define EC_FP_TRAP 0x07
-#define ISAR0_SHA2 BITS(15, 12) /* ID_AA64ISAR0_EL1 */
-#define CNTKCTL_EL0VCTEN BIT(1) /* EL0 may read CNTVCT */
-#define CNTV_ENABLE BIT(0)
-#define CNTV_IMASK  BIT(1)
+#define EC_FP_TRAP       0x07
+#define ISAR0_SHA2       BITS(15, 12) /* ID_AA64ISAR0_EL1 */
+#define CNTKCTL_EL0VCTEN BIT(1)       /* EL0 may read CNTVCT */
+#define CNTV_ENABLE      BIT(0)
+#define CNTV_IMASK       BIT(1)
 
 /* PMU, as in Arm ARM "Performance Monitors". */
-#define PMCR_E  BIT(0)
-#define PMCR_LC BIT(6)
-#define PMU_NSH BIT(27) /* counts at EL2 as well */
+#define PMCR_E                 BIT(0)
+#define PMCR_LC                BIT(6)
+#define PMU_NSH                BIT(27) /* counts at EL2 as well */
 #define PMU_EVENT_INST_RETIRED 8
-#define PMUSERENR_CR BIT(2)
-#define PMUSERENR_ER BIT(3)
+#define PMUSERENR_CR           BIT(2)
+#define PMUSERENR_ER           BIT(3)
 
 extern const char image_start[], image_end[];
 
@@ -110,13 +119,19 @@ void arch_wait_for_interrupt(void)
 void arch_tlb_flush_asid(uint16_t asid)
 {
     uint64_t arg = (uint64_t)asid << 48;
-    __asm__ volatile("dsb ishst\n\ttlbi aside1is, %0\n\tdsb ish\n\ttlbi aside1is, %0\n\tdsb ish\n\tisb" ::"r"(arg) : "memory");
+    __asm__ volatile(
+            "dsb ishst\n\ttlbi aside1is, %0\n\tdsb ish\n\ttlbi aside1is, %0\n\tdsb ish\n\tisb" ::
+                    "r"(arg)
+            : "memory");
 }
 
 void arch_tlb_flush_page(uint16_t asid, uint64_t va)
 {
     uint64_t arg = (uint64_t)asid << 48 | (va >> PAGE_SHIFT & BITS(43, 0));
-    __asm__ volatile("dsb ishst\n\ttlbi vae1is, %0\n\tdsb ish\n\ttlbi vae1is, %0\n\tdsb ish\n\tisb" ::"r"(arg) : "memory");
+    __asm__ volatile(
+            "dsb ishst\n\ttlbi vae1is, %0\n\tdsb ish\n\ttlbi vae1is, %0\n\tdsb ish\n\tisb" ::"r"(
+                    arg)
+            : "memory");
 }
 
 void arch_table_publish(void)
@@ -146,8 +161,9 @@ void arch_hvc(struct hvc_regs *regs)
     register uint64_t x5 __asm__("x5") = regs->x[5];
     register uint64_t x6 __asm__("x6") = regs->x[6];
     __asm__ volatile("hvc #0"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6)::"memory", "x7", "x8", "x9", "x10",
-                       "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18");
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5),
+                       "+r"(x6)::"memory", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+                       "x15", "x16", "x17", "x18");
     *regs = (struct hvc_regs){ .x = { x0, x1, x2, x3, x4, x5, x6 } };
 }
 
@@ -158,7 +174,10 @@ _Noreturn void arch_halt(void)
 
 volatile void *cpu_device_map(uint64_t ipa, uint64_t size_bytes)
 {
-    struct pt_range range = { .root = kernel_root, .va = device_next, .size_bytes = ALIGN_UP(size_bytes, PAGE_SIZE), .pa = { ipa },
+    struct pt_range range = { .root = kernel_root,
+                              .va = device_next,
+                              .size_bytes = ALIGN_UP(size_bytes, PAGE_SIZE),
+                              .pa = { ipa },
                               .attributes = PT_DEVICE | PT_KERNEL | PT_NO_EXEC };
     device_next += range.size_bytes + PAGE_SIZE;
     CHECK(pt_map(&range) == OK);
@@ -170,7 +189,8 @@ volatile void *cpu_device_map(uint64_t ipa, uint64_t size_bytes)
 void cpu_start(const struct bootinfo *boot)
 {
     SYSREG_WRITE(cntkctl_el1, CNTKCTL_EL0VCTEN);
-    SYSREG_WRITE(cpacr_el1, CPACR_FPEN); /* for hashing at boot; the first switch to a thread takes it back */
+    SYSREG_WRITE(cpacr_el1,
+                 CPACR_FPEN); /* for hashing at boot; the first switch to a thread takes it back */
     sha256_use_ce(FIELD_OF(ISAR0_SHA2, SYSREG_READ(id_aa64isar0_el1)) != 0);
     arch_timer_set(ARCH_TIMER_NEVER);
     if (boot->pmu) {

@@ -39,12 +39,14 @@ void early_start(uint64_t image_at, const struct bootinfo *boot)
     uint64_t *to = (uint64_t *)(void *)&boot_copy;
     for (size_t i = 0; i < sizeof(boot_copy) / 8; i++) to[i] = from[i];
 
-    kernel_root[(KERNEL_VA >> 30) % ENTRY_COUNT] = (uint64_t)(uintptr_t)image_l2 | PT_TABLE | PT_VALID;
+    kernel_root[(KERNEL_VA >> 30) % ENTRY_COUNT] =
+            (uint64_t)(uintptr_t)image_l2 | PT_TABLE | PT_VALID;
     image_l2[(KERNEL_VA >> 21) % ENTRY_COUNT] = (uint64_t)(uintptr_t)image_l3 | PT_TABLE | PT_VALID;
     uint64_t i = 0;
     for (const char *page = image_start; page < image_end; page += PAGE_SIZE, i++) {
         if (page == stack_guard || page == exception_stack_guard) continue;
-        image_l3[i] = (uint64_t)(uintptr_t)page | page_attributes(page) | PT_AF | PT_TABLE | PT_VALID;
+        image_l3[i] =
+                (uint64_t)(uintptr_t)page | page_attributes(page) | PT_AF | PT_TABLE | PT_VALID;
     }
     early_idmap[(image_at >> 30) % ENTRY_COUNT] =
             ALIGN_DOWN(image_at, GIB(1)) | PT_NORMAL | PT_UXN | PT_READ_ONLY | PT_AF | PT_VALID;

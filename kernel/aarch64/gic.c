@@ -21,17 +21,17 @@
 #define GICR_WAKER      0x0014
 #define GICR_SGI_BASE   0x10000
 
-#define GICD_CTLR_RWP     BIT(31)
-#define GICD_CTLR_ARE     BIT(4)
-#define GICD_CTLR_GRP1    BIT(1)
-#define WAKER_SLEEP       BIT(1)
-#define WAKER_ASLEEP      BIT(2)
-#define HANDSHAKE_READS   100
-#define GICD_BYTES        KIB(64)
-#define GICR_BYTES        KIB(128)
-#define PRIORITY_DEFAULT  0xa0U
-#define SPI_FIRST         32U
-#define AFFINITY_MASK     UINT64_C(0xff00ffffff)
+#define GICD_CTLR_RWP    BIT(31)
+#define GICD_CTLR_ARE    BIT(4)
+#define GICD_CTLR_GRP1   BIT(1)
+#define WAKER_SLEEP      BIT(1)
+#define WAKER_ASLEEP     BIT(2)
+#define HANDSHAKE_READS  100
+#define GICD_BYTES       KIB(64)
+#define GICR_BYTES       KIB(128)
+#define PRIORITY_DEFAULT 0xa0U
+#define SPI_FIRST        32U
+#define AFFINITY_MASK    UINT64_C(0xff00ffffff)
 
 static struct {
     volatile char *gicd, *gicr; /* mapped for ever */
@@ -65,7 +65,8 @@ void gic_start(const struct bootinfo *boot)
     gic.gicr = cpu_device_map(boot->gicr_ipa, GICR_BYTES);
     mmio_write32(gic.gicd + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_GRP1);
     handshake_wait(gic.gicd + GICD_CTLR, GICD_CTLR_RWP);
-    mmio_write32(gic.gicr + GICR_WAKER, mmio_read32(gic.gicr + GICR_WAKER) & (uint32_t)~WAKER_SLEEP);
+    mmio_write32(gic.gicr + GICR_WAKER,
+                 mmio_read32(gic.gicr + GICR_WAKER) & (uint32_t)~WAKER_SLEEP);
     handshake_wait(gic.gicr + GICR_WAKER, WAKER_ASLEEP);
     SYSREG_WRITE(ICC_SRE_EL1, 7);
     __asm__ volatile("isb" ::: "memory");

@@ -33,11 +33,11 @@
 
 #define SYSREG_TEXT_(x) #x
 #define SYSREG_TEXT(x)  SYSREG_TEXT_(x)
-#define SYSREG_READ(reg)                                                       \
-    ({                                                                         \
-        uint64_t value_;                                                       \
+#define SYSREG_READ(reg)                                                        \
+    ({                                                                          \
+        uint64_t value_;                                                        \
         __asm__ volatile("mrs %0, " SYSREG_TEXT(reg) : "=r"(value_)::"memory"); \
-        value_;                                                                \
+        value_;                                                                 \
     })
 #define SYSREG_WRITE(reg, value) \
     __asm__ volatile("msr " SYSREG_TEXT(reg) ", %0" ::"r"((uint64_t)(value)) : "memory")
