@@ -2,8 +2,6 @@
 /* Builds the facts that manifest_check judges by. */
 #include "hyp/facts.h"
 
-#include <libfdt.h>
-
 #include "hyp/fdt_tree.h"
 #include "lib/string.h"
 
@@ -37,14 +35,14 @@ static INIT_CODE err_t add_node(const struct tree_walk *w, struct manifest_facts
         struct manifest_fact *f = &out->device[out->device_count];
         memset(f, 0, sizeof(*f));
         /* A path that does not fit cannot be in a manifest either; its pages and line still count. */
-        if (fdt_get_path(w->fdt, w->node, f->path, (int)sizeof(f->path)) != 0) f->path[0] = '\0';
+        (void)!tree_path(w, f->path, sizeof(f->path));
         /* Only the first entry of a node can be given away; the others are its neighbours in the page checks. */
         if (i > 0) f->path[0] = '\0';
         f->mmio_start = r.start.raw;
         f->mmio_bytes = r.size_bytes;
         struct tree_irq irq;
         if (i == 0 && tree_irq(w, 0, &irq) == OK) f->intid = irq.intid;
-        bool is_nameless = fdt_getprop(w->fdt, w->node, "compatible", NULL) == NULL;
+        bool is_nameless = w->property[TREE_COMPATIBLE].value == NULL;
         f->is_reserved = is_nameless || i > 0 || IS_ONE_OF(w, reserved);
         f->is_master = !IS_ONE_OF(w, tame);
         out->device_count++;

@@ -24,7 +24,40 @@ INIT_CODE bool tree_is_sound(const void *fdt, uint64_t fdt_bytes)
 
 INIT_CODE void tree_start(struct tree_walk *w, const void *fdt)
 {
+    int gic = fdt_node_offset_by_compatible(fdt, -1, "arm,gic-v3");
     *w = (struct tree_walk){ .fdt = fdt, .node = -1, .depth = -1 };
+    if (gic >= 0) w->gic_phandle = fdt_get_phandle(fdt, gic);
+}
+
+static INIT_CODE void collect(struct tree_walk *w)
+{
+    static INIT_DATA const char names[TREE_PROPERTY_COUNT][20] = {
+        [TREE_COMPATIBLE] = "compatible",   [TREE_REG] = "reg",
+        [TREE_INTERRUPTS] = "interrupts",   [TREE_STATUS] = "status",
+        [TREE_DEVICE_TYPE] = "device_type", [TREE_IRQ_PARENT] = "interrupt-parent",
+        [TREE_RANGES] = "ranges",           [TREE_ADDRESS_CELLS] = "#address-cells",
+        [TREE_SIZE_CELLS] = "#size-cells",
+    };
+    int at, bytes;
+    memset(w->property, 0, sizeof(w->property));
+    fdt_for_each_property_offset(at, w->fdt, w->node)
+    {
+        const char *name;
+        const void *value = fdt_getprop_by_offset(w->fdt, at, &name, &bytes);
+        for (uint32_t i = 0; value != NULL && i < TREE_PROPERTY_COUNT; i++) {
+            if (strcmp(name, names[i]) != 0) continue;
+            w->property[i].value = value;
+            w->property[i].bytes = (uint32_t)bytes;
+        }
+    }
+}
+
+/* A property of one cell. */
+static INIT_CODE uint32_t cell_of(const struct tree_walk *w, enum tree_property property,
+                                  uint32_t otherwise)
+{
+    if (w->property[property].bytes != CELL_BYTES) return otherwise;
+    return (uint32_t)tree_number(w->property[property].value, 1);
 }
 
 INIT_CODE bool tree_next(struct tree_walk *w)
@@ -33,7 +66,20 @@ INIT_CODE bool tree_next(struct tree_walk *w)
         w->node = fdt_next_node(w->fdt, w->node, &w->depth);
         if (w->node < 0 || w->depth < 0) return false;
     } while (w->depth >= TREE_DEPTH_MAX);
-    w->at[w->depth] = w->node;
+    collect(w);
+    struct tree_level above = { .is_on = true, .maps_plainly = true }, *level = &w->level[w->depth];
+    if (w->depth > 0) above = w->level[w->depth - 1];
+    bool says_on = tree_says(w, TREE_STATUS, "okay") || tree_says(w, TREE_STATUS, "ok");
+    bool is_empty_ranges =
+            w->property[TREE_RANGES].value != NULL && w->property[TREE_RANGES].bytes == 0;
+    *level = (struct tree_level){
+        .node = w->node,
+        .irq_parent = cell_of(w, TREE_IRQ_PARENT, above.irq_parent),
+        .address_cells = cell_of(w, TREE_ADDRESS_CELLS, 2),
+        .size_cells = cell_of(w, TREE_SIZE_CELLS, 1),
+        .is_on = above.is_on && (w->property[TREE_STATUS].value == NULL || says_on),
+        .maps_plainly = w->depth == 0 || (above.maps_plainly && is_empty_ranges),
+    };
     return true;
 }
 
@@ -51,19 +97,44 @@ INIT_CODE bool tree_find(struct tree_walk *w, const char *path, size_t path_byte
 
 INIT_CODE bool tree_is(const struct tree_walk *w, const char *compatible)
 {
-    return fdt_node_check_compatible(w->fdt, w->node, compatible) == 0;
+    const void *list = w->property[TREE_COMPATIBLE].value;
+    return list != NULL &&
+           fdt_stringlist_contains(list, (int)w->property[TREE_COMPATIBLE].bytes, compatible);
+}
+
+INIT_CODE bool tree_says(const struct tree_walk *w, enum tree_property property, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    return w->property[property].bytes == bytes &&
+           memcmp(w->property[property].value, text, bytes) == 0;
 }
 
 INIT_CODE bool tree_is_on(const struct tree_walk *w)
 {
-    for (int i = 0; i <= w->depth; i++) {
-        int size_bytes;
-        const char *status = fdt_getprop(w->fdt, w->at[i], "status", &size_bytes);
-        if (status == NULL) continue;
-        bool okay = size_bytes == 5 && memcmp(status, "okay", 5) == 0;
-        bool ok = size_bytes == 3 && memcmp(status, "ok", 3) == 0;
-        if (!okay && !ok) return false;
+    return w->level[w->depth].is_on;
+}
+
+INIT_CODE const char *tree_above(const struct tree_walk *w)
+{
+    const char *name =
+            w->depth < 1 ? NULL : fdt_get_name(w->fdt, w->level[w->depth - 1].node, NULL);
+    return name != NULL ? name : "";
+}
+
+INIT_CODE bool tree_path(const struct tree_walk *w, char *out, size_t out_bytes)
+{
+    size_t used = 0;
+    for (int i = 1; i <= w->depth; i++) {
+        const char *name = fdt_get_name(w->fdt, w->level[i].node, NULL);
+        if (name == NULL || used + 1 >= out_bytes ||
+            !str_copy(out + used + 1, out_bytes - used - 1, name)) {
+            out[0] = '\0';
+            return false;
+        }
+        out[used] = '/';
+        used += 1 + strlen(name);
     }
+    if (w->depth < 1) (void)!str_copy(out, out_bytes, "/");
     return true;
 }
 
@@ -77,26 +148,19 @@ INIT_CODE uint64_t tree_number(const void *p, uint32_t cell_count)
 
 INIT_CODE err_t tree_reg(const struct tree_walk *w, uint32_t index, struct pa_range *out)
 {
-    int size_bytes;
-    const uint8_t *reg = fdt_getprop(w->fdt, w->node, "reg", &size_bytes);
+    const uint8_t *reg = w->property[TREE_REG].value;
     if (reg == NULL || w->depth < 1) return ERR_NO_ENTRY;
-    int parent = w->at[w->depth - 1];
-    int address_cells = fdt_address_cells(w->fdt, parent),
-        size_cells = fdt_size_cells(w->fdt, parent);
+    const struct tree_level *above = &w->level[w->depth - 1];
+    uint32_t address_cells = above->address_cells, size_cells = above->size_cells;
     if (size_cells == 0) return ERR_NO_ENTRY; /* numbers, not addresses: CPUs and the like */
-    if (address_cells < 1 || address_cells > 2 || size_cells < 1 || size_cells > 2)
-        return ERR_CORRUPT;
-    uint32_t entry_bytes = (uint32_t)(address_cells + size_cells) * CELL_BYTES;
-    if ((uint32_t)size_bytes % entry_bytes != 0) return ERR_CORRUPT;
-    if (index >= (uint32_t)size_bytes / entry_bytes) return ERR_NO_ENTRY;
-    for (int i = w->depth - 1; i > 0; i--) {
-        int ranges_bytes;
-        const void *ranges = fdt_getprop(w->fdt, w->at[i], "ranges", &ranges_bytes);
-        if (ranges == NULL || ranges_bytes != 0) return ERR_NOT_SUPPORTED;
-    }
+    if (address_cells < 1 || address_cells > 2 || size_cells > 2) return ERR_CORRUPT;
+    uint32_t entry_bytes = (address_cells + size_cells) * CELL_BYTES;
+    if (w->property[TREE_REG].bytes % entry_bytes != 0) return ERR_CORRUPT;
+    if (index >= w->property[TREE_REG].bytes / entry_bytes) return ERR_NO_ENTRY;
+    if (!above->maps_plainly) return ERR_NOT_SUPPORTED;
     const uint8_t *entry = reg + index * entry_bytes;
-    uint64_t start = tree_number(entry, (uint32_t)address_cells);
-    uint64_t bytes = tree_number(entry + address_cells * CELL_BYTES, (uint32_t)size_cells);
+    uint64_t start = tree_number(entry, address_cells);
+    uint64_t bytes = tree_number(entry + address_cells * CELL_BYTES, size_cells);
     if (!range_is_inside(start, bytes, 0, TREE_ADDRESS_END)) return ERR_CORRUPT;
     *out = (struct pa_range){ .start = { start }, .size_bytes = bytes };
     return OK;
@@ -118,27 +182,12 @@ INIT_CODE err_t tree_irq_of_cells(const void *cells, struct tree_irq *out)
     return OK;
 }
 
-/* The phandle in the nearest interrupt-parent property upwards; 0: none. */
-static INIT_CODE uint32_t irq_parent(const struct tree_walk *w)
-{
-    for (int i = w->depth; i >= 0; i--) {
-        int size_bytes;
-        const void *cell = fdt_getprop(w->fdt, w->at[i], "interrupt-parent", &size_bytes);
-        if (cell != NULL && size_bytes == CELL_BYTES) return (uint32_t)tree_number(cell, 1);
-    }
-    return 0;
-}
-
 INIT_CODE err_t tree_irq(const struct tree_walk *w, uint32_t index, struct tree_irq *out)
 {
-    int size_bytes;
-    const uint8_t *cells = fdt_getprop(w->fdt, w->node, "interrupts", &size_bytes);
-    if (cells == NULL) return ERR_NO_ENTRY;
-    uint32_t parent = irq_parent(w);
-    if (parent == 0) return ERR_NO_ENTRY;
-    int gic = fdt_node_offset_by_phandle(w->fdt, parent);
-    if (gic < 0 || fdt_node_check_compatible(w->fdt, gic, "arm,gic-v3") != 0) return ERR_NO_ENTRY;
-    if ((uint32_t)size_bytes % (IRQ_CELLS * CELL_BYTES) != 0) return ERR_CORRUPT;
-    if (index >= (uint32_t)size_bytes / (IRQ_CELLS * CELL_BYTES)) return ERR_NO_ENTRY;
+    const uint8_t *cells = w->property[TREE_INTERRUPTS].value;
+    uint32_t parent = w->level[w->depth].irq_parent, bytes = w->property[TREE_INTERRUPTS].bytes;
+    if (cells == NULL || parent == 0 || parent != w->gic_phandle) return ERR_NO_ENTRY;
+    if (bytes % (IRQ_CELLS * CELL_BYTES) != 0) return ERR_CORRUPT;
+    if (index >= bytes / (IRQ_CELLS * CELL_BYTES)) return ERR_NO_ENTRY;
     return tree_irq_of_cells(cells + index * IRQ_CELLS * CELL_BYTES, out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Nodes of the firmware's device tree: registers and interrupts. The tree is sound; its values are untrusted. */
+/* A walk over the firmware's device tree: registers, interrupts. The tree is sound; its values are untrusted. */
 #pragma once
 #include "hyp/addr.h"
 #include "lib/base.h"
@@ -7,12 +7,36 @@
 #define TREE_DEPTH_MAX   6
 #define TREE_ADDRESS_END BIT(39) /* what stage 2 can map */
 
-/* A walk over all nodes, or the place of one node. */
+/* The properties that a walk looks at in every node, collected in one pass. */
+enum tree_property {
+    TREE_COMPATIBLE,
+    TREE_REG,
+    TREE_INTERRUPTS,
+    TREE_STATUS,
+    TREE_DEVICE_TYPE,
+    TREE_IRQ_PARENT,
+    TREE_RANGES,
+    TREE_ADDRESS_CELLS,
+    TREE_SIZE_CELLS,
+    TREE_PROPERTY_COUNT
+};
+
 struct tree_walk {
-    const void *fdt;        /* borrowed */
-    int node;               /* offset of the present one */
-    int depth;              /* 0 = root */
-    int at[TREE_DEPTH_MAX]; /* the way from the root to it */
+    const void *fdt; /* borrowed */
+    int node;        /* offset of the present one */
+    int depth;       /* 0 = root */
+    uint32_t gic_phandle;
+    struct {
+        const void *value; /* NULL: not there */
+        uint32_t bytes;
+    } property[TREE_PROPERTY_COUNT];
+    struct tree_level {
+        int node;
+        uint32_t irq_parent;
+        uint32_t address_cells, size_cells; /* of its children */
+        bool is_on;                         /* by its status and those above */
+        bool maps_plainly;                  /* its children's addresses are the CPU's */
+    } level[TREE_DEPTH_MAX];                /* the way from the root to it */
 };
 
 /** True when fdt is a whole, well-formed tree of at most fdt_bytes whose parts are aligned as libfdt reads them. */
@@ -25,8 +49,14 @@ bool tree_next(struct tree_walk *w);
 bool tree_find(struct tree_walk *w, const char *path, size_t path_bytes);
 /** True when one of the node's compatible strings is this one. */
 bool tree_is(const struct tree_walk *w, const char *compatible);
+/** True when the property's bytes are this string and its NUL. */
+bool tree_says(const struct tree_walk *w, enum tree_property property, const char *text);
 /** True unless the node or one above it is switched off by its status. */
 bool tree_is_on(const struct tree_walk *w);
+/** Name of the node above; "" at the root. */
+const char *tree_above(const struct tree_walk *w);
+/** Writes the node's path. False, and "" written: it does not fit. */
+bool tree_path(const struct tree_walk *w, char *out, size_t out_bytes);
 
 /**
  * reg entry `index` as the CPU sees it.
@@ -41,10 +71,7 @@ struct tree_irq {
 };
 /** Decodes three cells of a GIC interrupt specifier. ERR_CORRUPT: not an SPI or PPI that a GICv3 can have. */
 err_t tree_irq_of_cells(const void *cells, struct tree_irq *out) MUST_CHECK;
-/**
- * Entry `index` of the node's interrupts.
- * Returns  OK | ERR_NO_ENTRY: none, or of another controller | ERR_CORRUPT
- */
+/** Entry `index` of the node's interrupts. ERR_NO_ENTRY: none, or another controller's. ERR_CORRUPT: as above. */
 err_t tree_irq(const struct tree_walk *w, uint32_t index, struct tree_irq *out) MUST_CHECK;
 
 /** Big-endian number of cell_count (1 or 2) cells at p, of any alignment. */

@@ -55,6 +55,18 @@ static INIT_CODE err_t add_reserved(struct pa_range r, struct platform *out)
     return OK;
 }
 
+static INIT_CODE err_t add_reserved_node(const struct tree_walk *w, struct platform *out)
+{
+    for (uint32_t i = 0;; i++) {
+        struct pa_range r;
+        err_t err = tree_reg(w, i, &r);
+        if (err == ERR_NO_ENTRY)
+            return OK; /* one without reg is placed by whoever wants it: nobody here */
+        if (err == OK) err = add_reserved(r, out);
+        if (err != OK) return err;
+    }
+}
+
 static INIT_CODE err_t read_reserve_map(const void *fdt, struct platform *out)
 {
     int count = fdt_num_mem_rsv(fdt);
@@ -259,38 +271,22 @@ static INIT_CODE err_t read_cpu(const struct tree_walk *w, struct platform *out)
     return OK;
 }
 
-static INIT_CODE bool has_type(const struct tree_walk *w, const char *type)
-{
-    int size_bytes;
-    const char *p = fdt_getprop(w->fdt, w->node, "device_type", &size_bytes);
-    size_t want_bytes = strlen(type) + 1;
-    return p != NULL && (size_t)size_bytes == want_bytes && memcmp(p, type, want_bytes) == 0;
-}
-
 /* One node of the walk; *what names its kind. */
 static INIT_CODE err_t read_node(const struct tree_walk *w, struct platform *out, const char **what)
 {
-    const char *above = w->depth < 1 ? NULL : fdt_get_name(w->fdt, w->at[w->depth - 1], NULL);
-    if (above == NULL || !tree_is_on(w)) return OK;
-    if (w->depth == 1 && has_type(w, "memory")) {
+    if (!tree_is_on(w)) return OK;
+    if (w->depth == 1 && tree_says(w, TREE_DEVICE_TYPE, "memory")) {
         *what = "memory";
         return add_memory(w, out);
     }
-    if (w->depth == 2 && strcmp(above, "cpus") == 0 && has_type(w, "cpu")) {
+    if (w->depth == 2 && tree_says(w, TREE_DEVICE_TYPE, "cpu") &&
+        strcmp(tree_above(w), "cpus") == 0) {
         *what = "cpus";
         return read_cpu(w, out);
     }
-    if (w->depth == 2 && strcmp(above, "reserved-memory") == 0) {
+    if (w->depth == 2 && strcmp(tree_above(w), "reserved-memory") == 0) {
         *what = "reserved-memory";
-        for (uint32_t i = 0;; i++) {
-            struct pa_range r;
-            err_t err = tree_reg(w, i, &r);
-            if (err == ERR_NO_ENTRY)
-                return OK; /* one without reg is placed by whoever wants it: nobody here */
-            if (err != OK) return err;
-            err = add_reserved(r, out);
-            if (err != OK) return err;
-        }
+        return add_reserved_node(w, out);
     }
     if (tree_is(w, "arm,gic-v3")) {
         *what = "interrupt controller (arm,gic-v3)";
