@@ -51,7 +51,10 @@
 #define FILE_COUNT 300U
 
 static const char *const formats[] = {
-    "", "-b 4096", "-O ^has_journal,^extent,^64bit,^metadata_csum", "-b 2048 -O ^resize_inode",
+    "",
+    "-b 4096",
+    "-O ^has_journal,^extent,^64bit,^metadata_csum",
+    "-b 2048 -O ^resize_inode",
 };
 
 static err_t walk(const char *path, struct place *place)
@@ -350,7 +353,8 @@ TEST(ext4, paths_never_leave_the_root_of_a_session)
     write_file("/secret", 5, 1, 5);
     EXPECT_EQ(OK, walk("/jail", &place));
     ext2_ino_t root = place.ino;
-    static const char *const tries[] = { "../secret", "/../secret", "in/../../secret", "./../secret" };
+    static const char *const tries[] = { "../secret", "/../secret", "in/../../secret",
+                                         "./../secret" };
     for (uint32_t i = 0; i < ARRAY_COUNT(tries); i++) {
         test_row(i);
         EXPECT_EQ(OK, dir_walk(&volume, root, tries[i], strlen(tries[i]), true, &inside));
@@ -371,7 +375,8 @@ static const struct {
     bool mounts, read_only;
 } damages[] = {
     { "truncate -s 0 %s; truncate -s 32M %s", "all zeros", false, false },
-    { "dd if=/dev/zero bs=1k count=64 status=none | tr '\\0' 'x' | dd of=%s conv=notrunc status=none",
+    { "dd if=/dev/zero bs=1k count=64 status=none | tr '\\0' 'x' | dd of=%s conv=notrunc "
+      "status=none",
       "does not hold ext2", false, false },
     { "truncate -s 16M %s", "truncated image", false, false },
     { "debugfs -w -R 'set_super_value feature_incompat 0x802c2' %s 2>/dev/null",
