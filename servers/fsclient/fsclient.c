@@ -30,7 +30,15 @@ err_t fsclient_init(struct fsclient *c, uint64_t buffer_bytes)
 
 err_t fsclient_call(struct fsclient_mount *m, struct ipc_msg *msg)
 {
-    return ipc_call_op(m->session, msg, time_deadline_ns(FSCLIENT_TIMEOUT_NS));
+    err_t err = ipc_call(m->session, msg, time_deadline_ns(FSCLIENT_TIMEOUT_NS));
+    if (err == ERR_DEAD) { /* the service ended: the next call opens a session with its successor */
+        (void)sys_handle_close(m->session);
+        (void)sys_vmo_unmap(HANDLE_SELF, (uint64_t)m->buffer, m->buffer_bytes);
+        m->session = HANDLE_NONE;
+        m->buffer = NULL;
+    }
+    if (err != OK) return err;
+    return msg->word[0] < ERR_COUNT ? (err_t)msg->word[0] : ERR_PEER;
 }
 
 /* Opens the session of a mount unless it is open. */
@@ -44,6 +52,7 @@ static err_t fsclient_attach(struct fsclient *c, struct fsclient_mount *m)
     if (!m->buffer) {
         err = sys_vmo_map(HANDLE_SELF, vmo, 0, c->buffer_bytes, PROT_READ | PROT_WRITE, 0, &at);
         m->buffer = (uint8_t *)at;
+        m->buffer_bytes = c->buffer_bytes;
     }
     if (err == OK) {
         err = sys_handle_dup(vmo, RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT, &copy);
@@ -53,14 +62,16 @@ static err_t fsclient_attach(struct fsclient *c, struct fsclient_mount *m)
         struct ipc_msg msg = ipc_op(FS_ATTACH);
         msg.tag = TAG_HANDLES(1);
         msg.handle[0] = copy;
-        err = ipc_call_op(m->service, &msg, time_deadline_ns(FSCLIENT_TIMEOUT_NS));
-        if (err == OK) {
-            if (TAG_HANDLE_COUNT(msg.tag) == 1) {
-                m->session = msg.handle[0];
-            } else {
-                ipc_drop_handles(&msg);
-                err = ERR_PEER;
-            }
+        err = ipc_call(m->service, &msg, time_deadline_ns(FSCLIENT_TIMEOUT_NS));
+        if (err != OK) {
+            (void)sys_handle_close(copy); /* a call that failed moved nothing */
+        } else if (msg.word[0] != OK) {
+            err = msg.word[0] < ERR_COUNT ? (err_t)msg.word[0] : ERR_PEER;
+        } else if (TAG_HANDLE_COUNT(msg.tag) == 1) {
+            m->session = msg.handle[0];
+        } else {
+            ipc_drop_handles(&msg);
+            err = ERR_PEER;
         }
     }
     if (err != OK && m->buffer) {

@@ -14,6 +14,7 @@ struct fsclient_mount {
     handle_t service; /* borrowed from the startup block */
     handle_t session; /* owned; HANDLE_NONE until the first use */
     uint8_t *buffer;  /* shared with the service (it writes what we ask for) */
+    uint64_t buffer_bytes;
 };
 
 /* One for each thread: it has one transfer buffer a mount and one call in flight. */
