@@ -13,6 +13,7 @@ import variants  # noqa: E402
 
 CROSS = "aarch64-linux-gnu-"
 LIB = ["lib/format.c", "lib/string.c", "lib/aarch64/copy.S"]
+MORE = {"lib": ["lib/sha256.c", "lib/aarch64/sha256_ce.S"]}  # by image
 FLAGS = ("-std=gnu17 -O2 -g -mcpu=cortex-a55 -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fpie -fvisibility=hidden -ffreestanding "
          "-fno-common -fno-strict-aliasing -fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns "
          "-fno-delete-null-pointer-checks "
@@ -29,7 +30,7 @@ def image(name):
     """Builds tests/target/NAME.c with the runtime; returns the flat image."""
     os.makedirs(OUT, exist_ok=True)
     elf, flat = os.path.join(OUT, f"{name}.elf"), os.path.join(OUT, f"{name}.img")
-    sources = [f"tests/target/{name}.c", "tests/target/rt/start.S", "tests/target/rt/rt.c", "tests/target/rt/blk.c", *LIB]
+    sources = [f"tests/target/{name}.c", "tests/target/rt/start.S", "tests/target/rt/rt.c", "tests/target/rt/blk.c", *LIB, *MORE.get(name, [])]
     inputs = [os.path.join(ROOT, s) for s in sources] + glob.glob(os.path.join(HERE, "rt/*")) + \
         glob.glob(os.path.join(ROOT, "include/abi/*.h")) + glob.glob(os.path.join(ROOT, "lib/*.h"))
     if os.path.exists(flat) and all(os.path.getmtime(i) <= os.path.getmtime(flat) for i in inputs):

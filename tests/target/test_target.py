@@ -99,11 +99,18 @@ def run_flood():
     return m.text, {}
 
 
+def run_lib():
+    m = zeros.boot(build.system("lib"), [], wait=False)
+    m.expect(r"\d+ passed, \d+ failed", 100)
+    m.wait_end(60)
+    return m.text, {}
+
+
 def result(image):
     """(output, extra) of an image, run once."""
     if image not in _ran:
         try:
-            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood,
+            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood, "lib": run_lib,
                              "client-nvme": lambda: run_client(nvme=True)}[image]()
         except Exception as e:  # every case of the image then fails with what was seen
             _ran[image] = (str(e), {})
@@ -137,6 +144,12 @@ def test_kernel_probe_leaves_the_physical_gic_as_it_was():
     assert int(extra["before"]["ISENABLER"][3], 16) & 1 << 10, "the SMMU's event interrupt is EL2's and on: else this looks at nothing"
     for register, before in extra["before"].items():
         assert extra["after"][register] == before, register
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name", cases_of("lib"))
+def test_assembly_of_lib(name):
+    check("lib", name)
 
 
 @pytest.mark.limit(300)
