@@ -215,6 +215,8 @@ static void take_one(uint32_t intid)
         vgic_inject_hw(sched_current(), intid);
     } else if (intid < LINE_MAX && trap.owner[intid]) {
         struct domain *d = trap.owner[intid];
+        /* A blocked DMA and the device's own error come together: the death goes first, so nobody hears of the error. */
+        if (d->conf->dma == MANIFEST_DMA_SMMU) smmu_on_irq(intid);
         if (d->state == DOMAIN_RUNNING) {
             vgic_inject_hw(&d->vcpu, trap.vintid[intid]);
         } else {
