@@ -108,7 +108,7 @@ static err_t call_wait(struct thread *t, struct endpoint *ep, uint64_t badge, ui
 {
     if (deadline != DEADLINE_NEVER && deadline <= arch_ticks()) return ERR_TIMEOUT;
     t->call_badge = badge;
-    thread_wait(t, THREAD_WAIT_SEND, &ep->senders, &ep->object, deadline);
+    thread_wait(t, THREAD_WAIT_SEND, &ep->senders, NULL, deadline);
     return SYSCALL_NO_RESULT;
 }
 
@@ -137,7 +137,7 @@ err_t ipc_fault_call(struct thread *t, struct endpoint *ep, uint64_t badge)
     t->is_fault = true;
     if (list_is_empty(&ep->receivers)) {
         t->call_badge = badge;
-        thread_wait(t, THREAD_WAIT_SEND, &ep->senders, &ep->object, DEADLINE_NEVER);
+        thread_wait(t, THREAD_WAIT_SEND, &ep->senders, NULL, DEADLINE_NEVER);
         return OK;
     }
     struct thread *receiver = first_thread(&ep->receivers);
@@ -222,8 +222,6 @@ static bool sender_take(struct thread *t, struct endpoint *ep)
         }
         list_remove(
                 &sender->queue); /* its deadline goes on: it now bounds the wait for the answer */
-        object_put(sender->waits_for);
-        sender->waits_for = NULL;
         return true;
     }
     return false;
@@ -246,8 +244,6 @@ static err_t receive(struct thread *t, struct endpoint *ep, struct thread *next)
         } else {
             t->state = THREAD_WAIT_RECV;
             list_add(&ep->receivers, &t->queue);
-            object_get(&ep->object);
-            t->waits_for = &ep->object;
             if (UNLIKELY(deadline != DEADLINE_NEVER)) sched_deadline_set(&t->deadline, deadline);
             sched_switch_to(next);
             return SYSCALL_NO_RESULT;
@@ -306,8 +302,6 @@ err_t sys_call(struct thread *t)
     receiver->frame.x[X_BADGE] = h->badge;
     t->state = THREAD_WAIT_REPLY;
     list_remove(&receiver->queue);
-    receiver->waits_for = NULL;
-    ep->object.ref_count--;
     receiver->state = THREAD_READY;
     sched_switch_to(receiver);
     return SYSCALL_NO_RESULT;
@@ -337,12 +331,9 @@ err_t sys_reply_recv(struct thread *t)
     caller->state = THREAD_READY;
     handle_consume(table, r, (handle_t)t->frame.x[X_REPLY]);
     caller->object.ref_count--;
-    t->frame.x[X_REPLY] = HANDLE_NONE;
-    t->frame.x[X_BADGE] = 0;
+    t->frame.x[X_REPLY] = HANDLE_NONE; /* should the wait fail; a message overwrites it */
     t->state = THREAD_WAIT_RECV;
     list_add(&ep->receivers, &t->queue);
-    ep->object.ref_count++;
-    t->waits_for = &ep->object;
     sched_switch_to(caller);
     return SYSCALL_NO_RESULT;
 }

@@ -5,8 +5,8 @@
 #include "kernel/endpoint.h"
 #include "kernel/page.h"
 
-/* Adds a page of free entries. Number 0 of the first page is no handle and stays out of the free list. */
-static err_t table_grow(struct handle_table *t)
+/* Number 0 of the first page is no handle and stays out of the free list. */
+err_t handle_grow(struct handle_table *t)
 {
     if (t->page_count == HANDLE_PAGE_MAX) return ERR_NO_MEMORY;
     struct handle_entry *page = page_alloc(t->account);
@@ -20,14 +20,13 @@ static err_t table_grow(struct handle_table *t)
     return OK;
 }
 
-err_t handle_grow(struct handle_table *t, uint32_t count)
+uint32_t handle_count(struct handle_table *t)
 {
-    /* Number 0 is never given out, hence "more than". */
-    while ((t->page_count << HANDLE_PAGE_SHIFT) <= t->used_count + count) {
-        err_t e = table_grow(t);
-        if (e != OK) return e;
+    uint32_t count = 0;
+    for (uint32_t h = 1; h < t->page_count << HANDLE_PAGE_SHIFT; h++) {
+        if (handle_slot(t, h)->type != OBJECT_NONE) count++;
     }
-    return OK;
+    return count;
 }
 
 handle_t handle_insert(struct handle_table *t, const struct handle_entry *value)
@@ -36,7 +35,6 @@ handle_t handle_insert(struct handle_table *t, const struct handle_entry *value)
     CHECK(h != 0);
     struct handle_entry *e = handle_slot(t, h);
     t->free_head = e->next_free;
-    t->used_count++;
     *e = *value;
     object_get(e->object);
     if (e->type == OBJECT_ENDPOINT && (e->rights & RIGHT_READ)) endpoint_reader_add(e->object);
@@ -52,7 +50,6 @@ static struct handle_entry slot_release(struct handle_table *t, handle_t h)
     e->object = NULL;
     e->next_free = t->free_head;
     t->free_head = h;
-    t->used_count--;
     return was;
 }
 
@@ -81,5 +78,4 @@ void handle_close_all(struct handle_table *t, err_t reason)
     for (uint32_t i = 0; i < t->page_count; i++) page_free(t->page[i], t->account);
     t->page_count = 0;
     t->free_head = 0;
-    t->used_count = 0;
 }

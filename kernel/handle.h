@@ -27,7 +27,7 @@ struct handle_table {
     struct handle_entry *page[HANDLE_PAGE_MAX]; /* owned */
     uint32_t page_count;
     uint32_t free_head; /* 0: none */
-    uint32_t used_count;
+    uint32_t reserved;
     struct account *account; /* borrowed from the process */
 };
 
@@ -56,14 +56,25 @@ static inline err_t handle_find(struct handle_table *t, uint64_t h, enum object_
     return OK;
 }
 
-/** Adds pages until `count` more handles fit. OK | ERR_NO_MEMORY: nothing changed but capacity. */
-err_t handle_grow(struct handle_table *t, uint32_t count) MUST_CHECK;
+/** Adds a page of room. OK | ERR_NO_MEMORY: the table is full, or memory is out; nothing changed. */
+err_t handle_grow(struct handle_table *t) MUST_CHECK;
 /** Makes room for `count` more handles, so that as many handle_insert cannot fail. Errors of handle_grow. */
 MUST_CHECK static inline err_t handle_reserve(struct handle_table *t, uint32_t count)
 {
-    if (((uint64_t)t->page_count << HANDLE_PAGE_SHIFT) > (uint64_t)t->used_count + count) return OK;
-    return handle_grow(t, count);
+    uint32_t h = t->free_head;
+    while (count-- > 0) {
+        while (UNLIKELY(h == 0)) { /* new numbers come first in the list: count them all again */
+            err_t e = handle_grow(t);
+            if (e != OK) return e;
+            h = t->free_head;
+        }
+        h = handle_slot(t, h)->next_free;
+    }
+    return OK;
 }
+/** Handles in use. Context: any; O(table). */
+uint32_t handle_count(struct handle_table *t);
+
 /**
  * Enters a copy of *value and takes one use of its object.
  * Returns the handle. Context: handle_reserve said OK for it, else CHECK fails.
@@ -81,7 +92,6 @@ static inline handle_t handle_insert_reply(struct handle_table *t, struct object
     uint32_t h = t->free_head;
     struct handle_entry *e = handle_slot(t, h);
     t->free_head = e->next_free;
-    t->used_count++;
     e->object = caller;
     e->badge = number;
     e->type = OBJECT_REPLY;
@@ -96,7 +106,6 @@ static inline void handle_consume(struct handle_table *t, struct handle_entry *e
     e->type = OBJECT_NONE;
     e->next_free = t->free_head;
     t->free_head = h;
-    t->used_count--;
 }
 
 /** Moves a handle in use to another table, where room is reserved. Its object sees no moment without it. */

@@ -127,13 +127,13 @@ err_t sys_process_list(struct thread *t)
     for (uint64_t i = 0; i < x[1] && at != head; i++) at = at->next;
     if (at == head) return ERR_NO_ENTRY;
     sched_account();
-    const struct process *p = CONTAINER_OF(at, struct process, all);
+    struct process *p = CONTAINER_OF(at, struct process, all);
     x[1] = p->object.id;
     x[2] = p->state;
     x[3] = p->run_ticks;
     x[4] = p->account->page_count * PAGE_SIZE;
     x[5] = p->thread_count;
-    x[6] = p->handles.used_count;
+    x[6] = handle_count(&p->handles);
     memcpy(&x[9], p->name, PROCESS_NAME_BYTES);
     return OK;
 }

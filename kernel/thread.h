@@ -43,7 +43,8 @@ struct thread {
     struct list_node queue;   /* run queue, or the queue of what it waits for */
     struct list_node sibling; /* in process->threads */
     struct deadline deadline;
-    struct object *waits_for;            /* one use while WAIT_SEND, WAIT_RECV or WAIT_NOTIFY */
+    struct object *
+            waits_for; /* one use while WAIT_NOTIFY; an endpoint's death wakes all, so its queues need none */
     uint64_t wait_mask;                  /* WAIT_NOTIFY */
     uint64_t call_badge;                 /* WAIT_SEND */
     uint64_t call_number;                /* names the call that a reply handle answers */

@@ -72,9 +72,17 @@ pa_t arch_pa(const void *ptr)
 
 void arch_page_zero(void *page)
 {
-    uint64_t line = UINT64_C(4) << (SYSREG_READ(dczid_el0) & 0xf);
-    for (char *at = page; at < (char *)page + PAGE_SIZE; at += line) {
+    uint64_t line = MIN(UINT64_C(4) << (SYSREG_READ(dczid_el0) & 0xf), PAGE_SIZE / 8);
+    char *end = (char *)page + PAGE_SIZE;
+    for (char *at = page; at < end; at += 8 * line) {
         __asm__ volatile("dc zva, %0" ::"r"(at) : "memory");
+        __asm__ volatile("dc zva, %0" ::"r"(at + line) : "memory");
+        __asm__ volatile("dc zva, %0" ::"r"(at + 2 * line) : "memory");
+        __asm__ volatile("dc zva, %0" ::"r"(at + 3 * line) : "memory");
+        __asm__ volatile("dc zva, %0" ::"r"(at + 4 * line) : "memory");
+        __asm__ volatile("dc zva, %0" ::"r"(at + 5 * line) : "memory");
+        __asm__ volatile("dc zva, %0" ::"r"(at + 6 * line) : "memory");
+        __asm__ volatile("dc zva, %0" ::"r"(at + 7 * line) : "memory");
     }
 }
 

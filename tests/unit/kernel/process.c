@@ -218,7 +218,7 @@ TEST(process, what_a_child_gets_is_what_was_granted)
     EXPECT_OK(fake_call(t, SYS_PROCESS_GRANT, child, n, RIGHT_READ, 0, 0, 0));
     handle_t theirs = (handle_t)t->frame.x[1];
     struct thread *c = child_start(t, child);
-    EXPECT_EQ(1, c->process->handles.used_count);
+    EXPECT_EQ(1, handle_count(&c->process->handles));
     EXPECT_EQ(ERR_RIGHTS, fake_call(c, SYS_NOTIFICATION_SIGNAL, theirs, 1, 0, 0, 0, 0));
     EXPECT_OK(fake_call(t, SYS_HANDLE_DUP, n, RIGHT_ALL & ~RIGHT_GRANT, 0, 0, 0, 0));
     EXPECT_EQ(ERR_RIGHTS,
