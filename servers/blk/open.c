@@ -32,11 +32,12 @@ static err_t link_attach_supervisor(struct blk_link *l)
     struct ipc_msg msg = ipc_op(SUP_ATTACH);
     msg.tag = TAG_HANDLES(1);
     msg.handle[0] = vmo;
-    err = ipc_call_op(l->supervisor, &msg, time_deadline_ns(REPORT_TIMEOUT_NS));
+    err = ipc_call(l->supervisor, &msg, time_deadline_ns(REPORT_TIMEOUT_NS));
     if (err != OK) {
         (void)sys_handle_close(vmo); /* a call that failed moved nothing */
         return err;
     }
+    if (msg.word[0] != OK) return msg.word[0] < ERR_COUNT ? (err_t)msg.word[0] : ERR_PEER;
     if (TAG_HANDLE_COUNT(msg.tag) != 1) {
         ipc_drop_handles(&msg);
         return ERR_PEER;

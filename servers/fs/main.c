@@ -12,7 +12,7 @@
 
 /*
  * Handles: "service" (endpoint: receive and mint), "link:NAME" (the disk), "supervisor" (client badge; optional), "log", "rtc0"
- * (optional). Argument 0, optional: MiB of page cache.
+ * (optional). Arguments, optional: "cache=MIB" (page cache), "link=N" (index of the link in the manifest, for reports).
  */
 #define CACHE_MIB_DEFAULT 16U
 #define CACHE_MIB_MAX     64U
@@ -25,11 +25,22 @@ static struct blk blk;
 static struct blk_link blk_link;
 static struct cache cache;
 
+/* Number N of an argument "name=N"; otherwise when there is none. */
+static uint32_t main_argument(const char *name, uint32_t otherwise)
+{
+    const char *arg = NULL;
+    size_t name_bytes = strlen(name);
+    for (uint32_t i = 0; (arg = startup_arg(i)) != NULL; i++) {
+        if (strncmp(arg, name, name_bytes) == 0 && arg[name_bytes] == '=') {
+            return (uint32_t)strtoul(arg + name_bytes + 1, NULL, 10);
+        }
+    }
+    return otherwise;
+}
+
 static uint32_t main_cache_mib(void)
 {
-    const char *arg = startup_arg(0);
-    unsigned long mib = arg ? strtoul(arg, NULL, 10) : 0;
-    return mib ? (uint32_t)MIN(mib, CACHE_MIB_MAX) : CACHE_MIB_DEFAULT;
+    return MIN(main_argument("cache", CACHE_MIB_DEFAULT), CACHE_MIB_MAX);
 }
 
 static const char *main_why_absent(err_t err)
@@ -96,7 +107,8 @@ int main(const struct startup *s)
         return 1;
     }
     const struct startup_handle *link = startup_next("link:", &index);
-    main_take_disk(link ? blk_open(&blk_link, link->handle, 0, startup_handle("supervisor"), &blk)
+    main_take_disk(link ? blk_open(&blk_link, link->handle, main_argument("link", 0),
+                                   startup_handle("supervisor"), &blk)
                         : ERR_NO_ENTRY);
     struct ipc_msg msg = { .tag = 0 };
     for (;;) {

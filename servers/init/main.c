@@ -159,6 +159,9 @@ static void prepare_fs(const struct config_link *link, uint32_t disk)
     program_give(p, "supervisor", badge(&init.supervisor, SUP_BADGE_CLIENT), CLIENT_RIGHTS);
     program_give(p, "rtc0", startup_handle("rtc0"), RIGHT_READ);
     program_give(p, "log", startup_handle("log"), RIGHT_WRITE);
+    char arg[PROGRAM_ARG_BYTES];
+    (void)format(arg, sizeof(arg), "link=%u", (unsigned)(link - init.config.link));
+    program_arg(p, arg);
     p->faults = init.faults;
     program_give(&init.shell, mount, badge(p, FS_BADGE), CLIENT_RIGHTS);
     init.fs_count++;
