@@ -111,7 +111,7 @@ TEST(watchdog, unwatched_queues_have_no_deadline)
     rig_write(VIRTIO_MMIO_QUEUE_NOTIFY, 1);
     EXPECT_EQ(UINT64_MAX, watchdog_next());
     rig_used(1, 5);
-    watchdog_look_all(fake.now_ticks);
+    EXPECT_OK(rig_server_write(LINK_SRV_INTERRUPT, 1));
     EXPECT_EQ(5, rig.link->served);
 }
 
@@ -339,4 +339,25 @@ TEST(watchdog, what_was_answered_in_silence_disarms_at_expiry)
     pass_time(fake.now_ticks + DEADLINE);
     EXPECT_EQ(0, fake.kills);
     EXPECT_EQ(0, rig.link->deadline_ticks);
+}
+
+TEST(watchdog, a_stock_client_that_was_told_not_to_kick_is_seen_when_its_server_sleeps)
+{
+    rig_up(false, 1);
+    rig_avail(0, 1);
+    EXPECT_EQ(UINT64_MAX, watchdog_next());
+    watchdog_look_all(fake.now_ticks); /* WFI or switch-away of the server */
+    EXPECT_EQ(fake.now_ticks + DEADLINE, watchdog_next());
+    pass_time(fake.now_ticks + DEADLINE);
+    EXPECT_EQ(1, fake.kills);
+}
+
+TEST(watchdog, silent_progress_is_seen_when_the_server_sleeps)
+{
+    rig_up(true, 1);
+    post(1);
+    rig_used(0, 1);
+    watchdog_look_all(fake.now_ticks);
+    EXPECT_EQ(UINT64_MAX, watchdog_next());
+    EXPECT_EQ(1, rig.link->served);
 }
