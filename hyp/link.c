@@ -42,40 +42,39 @@ struct link *link_create(const struct manifest_link *conf)
     return l;
 }
 
-static struct link *link_find(const struct domain *d, ipa_t ipa, bool *is_server)
+static bool is_page_of(const struct domain *d, ipa_t ipa, const struct domain *end, ipa_t regs)
 {
-    uint64_t page = ALIGN_DOWN(ipa.raw, PAGE_SIZE);
-    for (uint32_t i = 0; i < links.count; i++) {
-        struct link *l = &links.all[i];
-        *is_server = l->server == d && l->server_regs.raw == page;
-        if (*is_server || (l->client == d && l->client_regs.raw == page)) return l;
-    }
-    return NULL;
+    return regs.raw == ALIGN_DOWN(ipa.raw, PAGE_SIZE) && end == d;
 }
 
 bool link_owns_ipa(const struct domain *d, ipa_t ipa)
 {
-    bool is_server;
-    return link_find(d, ipa, &is_server) != NULL;
+    for (const struct link *l = links.all; l < links.all + links.count; l++) {
+        if (is_page_of(d, ipa, l->client, l->client_regs)) return true;
+        if (is_page_of(d, ipa, l->server, l->server_regs)) return true;
+    }
+    return false;
 }
 
 err_t link_access(struct domain *d, ipa_t ipa, bool is_write, uint32_t size_bytes, uint64_t *value)
 {
-    bool is_server;
-    struct link *l = link_find(d, ipa, &is_server);
     uint32_t offset = (uint32_t)(ipa.raw & (PAGE_SIZE - 1));
+    for (struct link *l = links.all; l < links.all + links.count; l++) {
+        if (is_page_of(d, ipa, l->client, l->client_regs)) {
+            if (is_write) {
+                link_client_write(l, offset, size_bytes, *value);
+            } else {
+                link_client_read(l, offset, size_bytes, value);
+            }
+            return OK;
+        }
+        if (is_page_of(d, ipa, l->server, l->server_regs)) {
+            return is_write ? link_server_write(l, offset, size_bytes, *value)
+                            : link_server_read(l, offset, size_bytes, value);
+        }
+    }
     if (!is_write) *value = 0;
-    if (!l) return ERR_NO_ENTRY;
-    if (is_server) {
-        return is_write ? link_server_write(l, offset, size_bytes, *value)
-                        : link_server_read(l, offset, size_bytes, value);
-    }
-    if (is_write) {
-        link_client_write(l, offset, size_bytes, *value);
-    } else {
-        link_client_read(l, offset, size_bytes, value);
-    }
-    return OK;
+    return ERR_NO_ENTRY;
 }
 
 uint64_t link_window_bytes(const struct domain *server)

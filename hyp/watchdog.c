@@ -21,7 +21,7 @@ void watchdog_wait_server(struct link *l, uint64_t now_ticks)
     wait_begin(l, &l->wait[LINK_WAIT_SERVER], now_ticks);
 }
 
-static void look_queue(struct link *l, uint32_t idx, uint64_t now_ticks)
+static bool look_queue(struct link *l, uint32_t idx, uint64_t now_ticks)
 {
     struct link_queue *q = &l->queue[idx];
     struct link_wait *w = &l->wait[idx];
@@ -34,7 +34,7 @@ static void look_queue(struct link *l, uint32_t idx, uint64_t now_ticks)
             link_needs_reset(l);
             link_event(l, LINK_EV_STATUS);
         }
-        return;
+        return false;
     }
     bool is_watched = (l->conf->watch_mask & BIT(idx)) != 0;
     if (!is_watched || sample == LINK_BAD_CLIENT || q->avail_seen == q->done) {
@@ -47,21 +47,22 @@ static void look_queue(struct link *l, uint32_t idx, uint64_t now_ticks)
         l->deadline_ticks =
                 MAX(now_ticks, 1U); /* the others have their normal deadline again: look soon */
     }
+    return true;
 }
 
 void watchdog_look(struct link *l, uint64_t now_ticks)
 {
-    bool queue_waits = false;
-    for (uint32_t i = 0; i < l->conf->queue_count; i++) {
-        if (link_is_live(l) && l->queue[i].ready) {
-            look_queue(l, i, now_ticks);
-        } else {
-            l->wait[i].since_ticks = 0;
-        }
-        queue_waits |= l->wait[i].since_ticks != 0;
+    bool is_live = link_is_live(l), waits = false;
+    for (uint32_t i = 0; is_live && i < l->conf->queue_count; i++) {
+        if (!l->queue[i].ready) continue;
+        is_live = look_queue(l, i, now_ticks); /* false: the server or the negotiation ended */
+        waits |= l->wait[i].since_ticks != 0;
     }
-    /* Asked again: what was seen may have ended the server or the negotiation. */
-    if (!(queue_waits && link_is_live(l)) && l->wait[LINK_WAIT_SERVER].since_ticks == 0) {
+    if (!is_live) {
+        for (uint32_t i = 0; i < LINK_QUEUE_MAX; i++) l->wait[i].since_ticks = 0;
+        waits = false;
+    }
+    if (!waits && l->wait[LINK_WAIT_SERVER].since_ticks == 0) {
         l->deadline_ticks = 0;
         l->slow = false;
     } else if (l->deadline_ticks == 0) {
@@ -73,7 +74,9 @@ void watchdog_look_all(uint64_t now_ticks)
 {
     for (uint32_t i = 0; i < link_count(); i++) {
         struct link *l = link_at(i);
-        if (link_is_live(l)) watchdog_look(l, now_ticks);
+        /* Our own client always kicks: while nobody waits there is nothing to find. A stock one may have been told not to. */
+        if (link_is_live(l) && (l->deadline_ticks != 0 || !l->conf->own_client))
+            watchdog_look(l, now_ticks);
     }
 }
 
