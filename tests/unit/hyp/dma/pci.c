@@ -203,6 +203,15 @@ TEST(pci, start_turns_everything_off_other_functions_too)
     EXPECT_EQ(1, model.log_lines);
 }
 
+TEST(pci, a_device_of_one_function_that_answers_as_eight_is_one)
+{
+    start();
+    struct model_function *echo = plug(1, 3, 0x1b36, 7, 0x080501);
+    EXPECT_OK(pci_start(&platform));
+    EXPECT_EQ(7, get(echo, 4, 2));
+    EXPECT_EQ(0, model.log_lines);
+}
+
 TEST(pci, a_pin_out_of_range_is_no_interrupt)
 {
     struct model_function *f = start();
