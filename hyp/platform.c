@@ -163,7 +163,6 @@ static INIT_CODE err_t read_smmu(const struct tree_walk *w, struct platform *out
     if (out->smmu.size_bytes < KIB(128) || out->smmu.start.raw % KIB(64) != 0) return ERR_CORRUPT;
     out->smmu_event_intid = smmu_irq(w, "eventq");
     out->smmu_gerror_intid = smmu_irq(w, "gerror");
-    out->smmu_sync_intid = smmu_irq(w, "cmdq-sync");
     return out->smmu_event_intid != 0 && out->smmu_gerror_intid != 0 ? OK : ERR_CORRUPT;
 }
 
@@ -242,16 +241,10 @@ static INIT_CODE err_t read_pci(const struct tree_walk *w, struct platform *out)
     }
     if (fdt_get_path(w->fdt, w->node, out->pci.path, sizeof(out->pci.path)) != 0)
         return ERR_CORRUPT;
-    out->pci.bus_first = 0;
-    out->pci.bus_last = (uint32_t)MIN(out->pci.ecam.size_bytes / PCI_BUS_BYTES, 256) - 1;
     int size_bytes;
     const uint8_t *bus = fdt_getprop(w->fdt, w->node, "bus-range", &size_bytes);
-    if (bus != NULL) {
-        if (size_bytes != 2 * CELL_BYTES) return ERR_CORRUPT;
-        out->pci.bus_first = (uint32_t)tree_number(bus, 1);
-        out->pci.bus_last = MIN(out->pci.bus_last, (uint32_t)tree_number(bus + CELL_BYTES, 1));
-        if (out->pci.bus_first != 0) return ERR_CORRUPT; /* bus 0 is the one that is used */
-    }
+    if (bus != NULL && (size_bytes != 2 * CELL_BYTES || tree_number(bus, 1) != 0))
+        return ERR_CORRUPT;
     err_t err = read_pci_window(w, out);
     if (err == OK) err = read_pci_intx(w, out);
     if (err != OK) return err;

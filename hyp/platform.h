@@ -17,14 +17,13 @@ struct platform {
     uint32_t uart_kind;         /* 0 none, 1 pl011, 2 DesignWare 8250 with 32-bit registers */
     struct pa_range gicd, gicr; /* gicr: the region with this machine's cores */
     struct pa_range smmu;       /* size 0: none */
-    uint32_t smmu_event_intid, smmu_gerror_intid, smmu_sync_intid; /* edge */
+    uint32_t smmu_event_intid, smmu_gerror_intid; /* edge */
     struct {
         bool present;
         char path[64]; /* of the host bridge's node */
         struct pa_range ecam;
-        struct pa_range mmio32; /* CPU address of the 32-bit non-prefetchable window */
-        uint64_t mmio32_bus;    /* its bus address */
-        uint32_t bus_first, bus_last;
+        struct pa_range mmio32;     /* CPU address of the 32-bit non-prefetchable window */
+        uint64_t mmio32_bus;        /* its bus address */
         uint32_t intx_intid[32][4]; /* slot, pin (A = 0): INTID, 0 = none */
         bool behind_smmu;           /* iommu-map names the SMMU */
     } pci;

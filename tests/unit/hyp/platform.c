@@ -75,7 +75,6 @@ TEST(platform, finds_memory_gic_uart_smmu_pci_and_cores_of_virt)
     EXPECT_EQ(0x20000, got.smmu.size_bytes);
     EXPECT_EQ(106, got.smmu_event_intid);
     EXPECT_EQ(109, got.smmu_gerror_intid);
-    EXPECT_EQ(108, got.smmu_sync_intid);
     EXPECT_EQ(2, got.core_count);
     EXPECT_EQ(0, got.core_mpidr[0]);
     EXPECT_EQ(1, got.core_mpidr[1]);
@@ -93,7 +92,6 @@ TEST(platform, finds_the_pci_bridge_with_window_streams_and_interrupt_lines)
     EXPECT_EQ(0x10000000, got.pci.mmio32.start.raw);
     EXPECT_EQ(0x10000000, got.pci.mmio32_bus);
     EXPECT_EQ(0x2eff0000, got.pci.mmio32.size_bytes);
-    EXPECT_EQ(255, got.pci.bus_last);
     EXPECT_TRUE(got.pci.behind_smmu);
     for (uint32_t slot = 0; slot < 32; slot++) {
         for (uint32_t pin = 0; pin < 4; pin++) {
