@@ -5,6 +5,7 @@
 
 #include "kernel/aarch64/early.h"
 #include "kernel/arch.h"
+#include "kernel/lastwords.h"
 #include "lib/test.h"
 
 /* memory_start is not run here; these only satisfy the linker. */
@@ -31,6 +32,10 @@ void arch_table_publish(void)
 void arch_hvc(struct hvc_regs *regs)
 {
     (void)regs;
+}
+void lastwords_write(const char *text)
+{
+    (void)text;
 }
 _Noreturn void arch_halt(void)
 {
