@@ -254,6 +254,22 @@ TEST(manifest_read, properties_of_the_wrong_size_or_value_are_refused_by_name)
     }
 }
 
+TEST(manifest_read, a_device_is_a_node_or_a_function_and_a_canary_only_memory)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/domains/storage/disk"), "path", "/x"));
+    EXPECT_REFUSED(MANIFEST_BAD_PROPERTY, "storage", "path");
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node_of("/domains/main/uart0"), "slot", 1));
+    EXPECT_REFUSED(MANIFEST_BAD_PROPERTY, "main", "path");
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/domains/canary"), "image", "kernel"));
+    EXPECT_REFUSED(MANIFEST_BAD_PROPERTY, "canary", "kind");
+    REQUIRE_TREE();
+    EXPECT_TRUE(fdt_add_subnode(tree.bytes, node_of("/domains/canary"), "uart0") > 0);
+    EXPECT_REFUSED(MANIFEST_BAD_TREE, "canary", "uart0");
+}
+
 static void add_many(const char *parent, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {

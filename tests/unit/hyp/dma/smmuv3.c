@@ -193,7 +193,8 @@ TEST(smmu, a_handshake_that_never_comes_is_an_error_after_100_reads)
     model.gbpa_stuck = true;
     EXPECT_EQ(ERR_TIMEOUT, smmu_abort_all(&platform));
     start();
-    model.reg[GBPA / 4] = (uint32_t)BIT(31); /* an earlier update that never ends: GBPA must not be written now */
+    model.reg[GBPA / 4] =
+            (uint32_t)BIT(31); /* an earlier update that never ends: GBPA must not be written now */
     EXPECT_EQ(ERR_TIMEOUT, smmu_abort_all(&platform));
     EXPECT_EQ(BIT(31), model.reg[GBPA / 4]);
     start();
@@ -302,7 +303,8 @@ TEST(smmu, without_a_completed_sync_the_stream_aborts_and_there_is_no_proof)
         model.taken = taken;
         EXPECT_EQ(ERR_TIMEOUT, smmu_stream_close(8));
         EXPECT_EQ(1, ste(8)[0]);
-        if (taken < 2) EXPECT_EQ(0x50001000, ste(8)[3]); /* nothing is written before the abort is proven */
+        if (taken < 2)
+            EXPECT_EQ(0x50001000, ste(8)[3]); /* nothing is written before the abort is proven */
         EXPECT_EQ(ERR_TIMEOUT, smmu_tlb_flush_vmid(3));
         EXPECT_LE(101, model.longest_poll);
     }
