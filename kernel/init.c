@@ -10,6 +10,7 @@
 #include "kernel/elf.h"
 #include "kernel/hyper.h"
 #include "kernel/irq.h"
+#include "kernel/lastwords.h"
 #include "kernel/link.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
@@ -27,7 +28,10 @@ static struct slab token_slab = SLAB(struct object);
 
 static _Noreturn void refuse(const char *why)
 {
-    klog("kernel: init cannot be started: %s\n", why);
+    char line[LOG_BYTES];
+    (void)format(line, sizeof(line), "kernel: init cannot be started: %s\n", why);
+    klog("%s", line);
+    lastwords_write(line); /* nobody is there to read the log */
     hyper_poweroff();
 }
 

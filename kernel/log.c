@@ -6,6 +6,7 @@
 
 #include "abi/hypercall.h"
 #include "kernel/arch.h"
+#include "kernel/lastwords.h"
 #include "lib/format.h"
 #include "lib/string.h"
 
@@ -37,7 +38,10 @@ void klog(const char *fmt, ...)
 
 _Noreturn void panic_at(const char *what, const char *file, int line)
 {
-    klog("kernel panic: %s (%s:%d)\n", what, file, line);
+    char text[LOG_BYTES];
+    (void)format(text, sizeof(text), "kernel panic: %s (%s:%d)\n", what, file, line);
+    klog("%s", text);
+    lastwords_write(text);
     piece_send(HVC_PANIC, "kernel panic", 12);
     arch_halt();
 }

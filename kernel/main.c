@@ -8,6 +8,7 @@
 #include "kernel/aarch64/cpu.h"
 #include "kernel/aarch64/early.h"
 #include "kernel/init.h"
+#include "kernel/lastwords.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/page.h"
@@ -19,6 +20,7 @@ void kernel_main(void)
     if (!memory_bootinfo_is_sane(boot)) panic_at("bootinfo of another version", __FILE__, __LINE__);
     memory_start(boot, early_bootinfo_pa());
     cpu_start(boot);
+    lastwords_start(boot);
     gic_start(boot);
     klog("kernel: %lu MiB of memory, %u devices, %u links\n",
          page_total_count() >> (20 - PAGE_SHIFT), boot->device_count, boot->link_count);

@@ -155,7 +155,7 @@ TEST(events, only_listed_hypercalls_pass)
     handle_t look = (handle_t)t->frame.x[1];
     static const uint64_t refused[] = {
         HVC_VERSION,    HVC_LOG_WRITE, HVC_PANIC,  HVC_DMA_ENABLE, HVC_LOG_READ,
-        HVC_TRACE_READ, HVC_BASE + 15, 0x84000008, 0xc4000003,     0,
+        HVC_TRACE_READ, HVC_BASE + 16, 0x84000008, 0xc4000003,     0,
         UINT64_MAX
     };
     for (size_t i = 0; i < ARRAY_COUNT(refused); i++) {
@@ -164,6 +164,7 @@ TEST(events, only_listed_hypercalls_pass)
     }
     EXPECT_EQ(ERR_RIGHTS, fake_call(t, SYS_DOMAIN_CALL, look, HVC_DOMAIN_KILL, 1, 0, 0, 0));
     EXPECT_EQ(ERR_RIGHTS, fake_call(t, SYS_DOMAIN_CALL, look, HVC_DOMAIN_STEP, 1, 0, 0, 0));
+    EXPECT_EQ(ERR_RIGHTS, fake_call(t, SYS_DOMAIN_CALL, look, HVC_DOMAIN_GIVE_UP, 1, 0, 0, 0));
     EXPECT_EQ(0, fake.hvc_count);
     fake.hvc_result[0] = ERR_STATE;
     fake.hvc_result[1] = 11;
