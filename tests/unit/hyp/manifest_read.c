@@ -140,6 +140,21 @@ TEST(manifest_read, main_has_index_0_wherever_it_stands)
     EXPECT_EQ(0, m.link[1].server);
 }
 
+TEST(manifest_read, links_and_services_may_be_absent)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_del_node(tree.bytes, node_of("/links")));
+    EXPECT_EQ(0, fdt_del_node(tree.bytes, node_of("/services")));
+    REQUIRE_TRUE(read_tree());
+    EXPECT_EQ(4, m.domain_count);
+    EXPECT_EQ(0, m.link_count + m.service_count);
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_del_node(tree.bytes, node_of("/domains")));
+    REQUIRE_TRUE(read_tree());
+    EXPECT_EQ(0, m.domain_count);
+    EXPECT_EQ(MANIFEST_NO_DOMAIN, m.link[0].server);
+}
+
 TEST(manifest_read, an_end_that_is_no_domain_is_left_to_the_judge)
 {
     REQUIRE_TREE();
