@@ -346,7 +346,7 @@ TEST(serve_blk, says_no_interrupt_where_the_client_wants_none)
     EXPECT_OK(virtq_pop(&t.client, &done));
 }
 
-/* Chains that are no requests: the link stops, and the client is told to reset. Descriptors by hand. */
+/* Chains that are no requests: the link stops, the client is told to reset. Made by hand. */
 static const struct {
     const char *what;
     struct vring_desc desc[2];

@@ -19,7 +19,7 @@ enum {
 };
 enum { R1_TRAN = 0x900, R1_PRG = 0xe00, R1_ADDRESS_ERROR = 1 << 30 };
 
-/* The controller and its card. 8- and 16-bit accessors do not exist here: using one would not link. */
+/* The controller and its card. 8- and 16-bit accessors do not exist here: they would not link. */
 static struct {
     uint32_t regs[64];
     /* what goes wrong */
