@@ -47,15 +47,6 @@ static bool is_page_of(const struct domain *d, ipa_t ipa, const struct domain *e
     return regs.raw == ALIGN_DOWN(ipa.raw, PAGE_SIZE) && end == d;
 }
 
-bool link_owns_ipa(const struct domain *d, ipa_t ipa)
-{
-    for (const struct link *l = links.all; l < links.all + links.count; l++) {
-        if (is_page_of(d, ipa, l->client, l->client_regs)) return true;
-        if (is_page_of(d, ipa, l->server, l->server_regs)) return true;
-    }
-    return false;
-}
-
 err_t link_access(struct domain *d, ipa_t ipa, bool is_write, uint32_t size_bytes, uint64_t *value)
 {
     uint32_t offset = (uint32_t)(ipa.raw & (PAGE_SIZE - 1));

@@ -87,8 +87,6 @@ uint64_t link_window_bytes(const struct domain *server);
 /** One end of a link as bootinfo shows it. Context: EL2, any. */
 void link_describe(const struct link *l, bool is_server, struct boot_link *out);
 
-/** True when ipa lies in a register page of one of d's links. Context: EL2, any; O(links). */
-bool link_owns_ipa(const struct domain *d, ipa_t ipa);
 /**
  * One trapped access. size_bytes 1, 2, 4 or 8; *value in or out. Client accesses that virtio leaves undefined read 0 or are ignored.
  * Returns  OK | ERR_ALIGN, ERR_RANGE, ERR_READ_ONLY, ERR_ARG, ERR_STATE, ERR_PEER: a server made an access that no well-behaved one

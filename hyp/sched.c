@@ -118,11 +118,10 @@ static void timer_update(const struct vcpu *next, uint64_t now)
     arch_timer_set(at);
 }
 
-static void switch_to(struct vcpu *next, uint64_t now)
+static void switch_to(struct vcpu *next)
 {
     struct vcpu *old = sched.current;
     if (old == next) return;
-    if (old && old->domain->index != 0) watchdog_look_all(now);
     world_switch(old, next);
     sched.current = next;
     hyp_stats.value[HYP_STAT_SWITCHES]++;
@@ -137,23 +136,33 @@ static void stretch_end(uint64_t now)
     hyp_stats.value[HYP_STAT_LONGEST_SYNDROME] = trap_last_syndrome();
 }
 
+/* A driver domain gives the core up: it waits, is dead, or has spent its budget. */
+static bool driver_leaves(uint64_t now)
+{
+    struct vcpu *v = sched.current;
+    return v && v->domain->index != 0 && (v->state != VCPU_READY || !vcpu_has_budget(v, now));
+}
+
 static struct vcpu *reschedule(void)
 {
     for (;;) {
-        sched.wanted = false;
         uint64_t now = arch_ticks();
         charge(now);
+        /* Before the choice: what is seen may end a server and wake main. */
+        if (driver_leaves(now)) watchdog_look_all(now);
+        sched.wanted = false;
         struct vcpu *next = pick(now);
         if (next) {
             uint32_t i = next->domain->index;
             sched.last_turn[i] = ++sched.turn;
-            switch_to(next, now);
+            switch_to(next);
             sched.since_ticks = now;
             timer_update(next, now);
             return next;
         }
         sched.since_ticks = 0;
         watchdog_look_all(now);
+        if (sched.wanted) continue; /* the look woke somebody */
         timer_update(NULL, now);
         stretch_end(arch_ticks());
         world_idle();

@@ -138,7 +138,6 @@ static err_t emulate(struct vcpu *v, ipa_t ipa, bool is_write, uint32_t size_byt
         vgic_access(v, false, ipa.raw - d->gicr_ipa.raw, is_write, size_bytes, value);
         return OK;
     }
-    if (!link_owns_ipa(d, ipa)) return ERR_NO_ENTRY;
     return link_access(d, ipa, is_write, size_bytes, value);
 }
 
