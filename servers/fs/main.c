@@ -78,6 +78,10 @@ static void main_take_disk(err_t err)
 static void main_retry_disk(void)
 {
     struct blk_env env = blk.env;
+    if (service.volume.is_lost && blk_server_is_published(&blk)) {
+        volume_mount(&service.volume, &cache);
+        return;
+    }
     if (service.volume.cache || !env.regs || blk.is_known) return;
     if (!blk_server_is_published(&blk)) return;
     main_take_disk(blk_start(&blk, &env));

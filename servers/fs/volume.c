@@ -91,6 +91,7 @@ static bool volume_probe(struct volume *v, struct ext2_super_block *super)
     }
     err_t err = cache_read(v->cache, 0, PROBE_BYTES, head);
     if (err != OK) {
+        v->is_lost = err == ERR_DEAD;
         volume_say(v, err == ERR_DEAD
                               ? "no disk: the storage service is gone"
                               : "not mounted: the disk's first block cannot be read (I/O error)");
@@ -169,6 +170,7 @@ void volume_mount(struct volume *v, struct cache *cache)
         if (v->fs) ext2fs_free(v->fs);
         v->fs = NULL;
         cache_drop(cache);
+        v->is_lost = err == ERR_DEAD;
         volume_say(v, "not mounted: %s",
                    err == ERR_IO     ? "the disk has an I/O error"
                    : err == ERR_DEAD ? "the storage service is gone"

@@ -13,6 +13,7 @@
 struct volume {
     struct cache *cache; /* borrowed; NULL: no disk */
     ext2_filsys fs;      /* owned; NULL: not mounted */
+    bool is_lost;        /* not mounted because the storage domain was gone: worth another try */
     bool is_read_only;
     bool was_unmounted;
     bool is_changed;              /* since the last sync */
