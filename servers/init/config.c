@@ -29,8 +29,8 @@ static void read_services(const void *fdt, int parent, struct config *out)
         const char *image = text_of(fdt, node, "image");
         const void *hash = fdt_getprop(fdt, node, "hash", &hash_bytes);
         if (name == NULL || image == NULL || hash == NULL) continue;
-        if (hash_bytes != MANIFEST_HASH_BYTES || out->service_count == MANIFEST_SERVICE_MAX)
-            continue;
+        if (hash_bytes != MANIFEST_HASH_BYTES) continue;
+        if (out->service_count == MANIFEST_SERVICE_MAX) return;
         struct manifest_service *service = &out->service[out->service_count];
         if (!str_copy(service->name, sizeof(service->name), name)) continue;
         if (!str_copy(service->image, sizeof(service->image), image)) continue;

@@ -187,8 +187,8 @@ static void wait_for_input(struct shell *sh, struct line *l)
         uint64_t bits = 0;
         term_fetch(&sh->term);
         if (term_has_input(&sh->term) || sh->term.is_lost) return;
-        if (sys_notification_wait(sh->notification, UINT64_MAX, DEADLINE_NEVER, &bits) != OK)
-            return;
+        err_t err = sys_notification_wait(sh->notification, UINT64_MAX, DEADLINE_NEVER, &bits);
+        if (err != OK) return;
         if ((bits & (SHELL_BIT_JOB | SHELL_BIT_EVENT)) != 0) {
             tell_news(sh, l);
         }
