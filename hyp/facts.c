@@ -27,7 +27,7 @@ static INIT_CODE bool is_one_of(const struct tree_walk *w, const char *list, siz
 }
 STATIC_ASSERT(sizeof(tame[0]) == sizeof(reserved[0]), "is_one_of walks both");
 
-static INIT_CODE err_t add_node(const struct tree_walk *w, struct manifest_facts *out)
+static INIT_CODE err_t add_node(struct tree_walk *w, struct manifest_facts *out)
 {
     struct pa_range r;
     for (uint32_t i = 0; tree_reg(w, i, &r) == OK; i++) {

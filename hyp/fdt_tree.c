@@ -24,9 +24,7 @@ INIT_CODE bool tree_is_sound(const void *fdt, uint64_t fdt_bytes)
 
 INIT_CODE void tree_start(struct tree_walk *w, const void *fdt)
 {
-    int gic = fdt_node_offset_by_compatible(fdt, -1, "arm,gic-v3");
     *w = (struct tree_walk){ .fdt = fdt, .node = -1, .depth = -1 };
-    if (gic >= 0) w->gic_phandle = fdt_get_phandle(fdt, gic);
 }
 
 static INIT_CODE void collect(struct tree_walk *w)
@@ -60,39 +58,58 @@ static INIT_CODE uint32_t cell_of(const struct tree_walk *w, enum tree_property 
     return (uint32_t)tree_number(w->property[property].value, 1);
 }
 
-INIT_CODE bool tree_next(struct tree_walk *w)
+/* Makes the present node, at the present depth, the one that is looked at. The levels above are filled. */
+static INIT_CODE void enter(struct tree_walk *w)
 {
-    do {
-        w->node = fdt_next_node(w->fdt, w->node, &w->depth);
-        if (w->node < 0 || w->depth < 0) return false;
-    } while (w->depth >= TREE_DEPTH_MAX);
     collect(w);
-    struct tree_level above = { .is_on = true, .maps_plainly = true }, *level = &w->level[w->depth];
+    struct tree_level above = { .is_on = true, .maps_plainly = true };
     if (w->depth > 0) above = w->level[w->depth - 1];
     bool says_on = tree_says(w, TREE_STATUS, "okay") || tree_says(w, TREE_STATUS, "ok");
-    bool is_empty_ranges =
+    bool has_empty_ranges =
             w->property[TREE_RANGES].value != NULL && w->property[TREE_RANGES].bytes == 0;
-    *level = (struct tree_level){
+    w->level[w->depth] = (struct tree_level){
         .node = w->node,
         .irq_parent = cell_of(w, TREE_IRQ_PARENT, above.irq_parent),
         .address_cells = cell_of(w, TREE_ADDRESS_CELLS, 2),
         .size_cells = cell_of(w, TREE_SIZE_CELLS, 1),
         .is_on = above.is_on && (w->property[TREE_STATUS].value == NULL || says_on),
-        .maps_plainly = w->depth == 0 || (above.maps_plainly && is_empty_ranges),
+        .maps_plainly = w->depth == 0 || (above.maps_plainly && has_empty_ranges),
     };
+}
+
+/* To the next node that is not too deep. */
+static INIT_CODE bool step(struct tree_walk *w)
+{
+    do {
+        w->node = fdt_next_node(w->fdt, w->node, &w->depth);
+        if (w->node < 0 || w->depth < 0) return false;
+    } while (w->depth >= TREE_DEPTH_MAX);
+    return true;
+}
+
+INIT_CODE bool tree_next(struct tree_walk *w)
+{
+    if (!step(w)) return false;
+    enter(w);
     return true;
 }
 
 INIT_CODE bool tree_find(struct tree_walk *w, const char *path, size_t path_bytes)
 {
     if (path_bytes == 0 || path_bytes > 256) return false;
-    int node = fdt_path_offset_namelen(w->fdt, path, (int)path_bytes);
-    if (node < 0) return false;
-    tree_start(w, w->fdt);
-    while (tree_next(w)) {
-        if (w->node == node) return true;
+    int node = fdt_path_offset_namelen(w->fdt, path, (int)path_bytes), way[TREE_DEPTH_MAX];
+    w->node = w->depth = -1;
+    do {
+        if (node < 0 || !step(w)) return false;
+        way[w->depth] = w->node;
+    } while (w->node != node);
+    int depth = w->depth;
+    for (w->depth = 0; w->depth <= depth; w->depth++) {
+        w->node = way[w->depth];
+        enter(w);
     }
-    return false;
+    w->depth = depth;
+    return true;
 }
 
 INIT_CODE bool tree_is(const struct tree_walk *w, const char *compatible)
@@ -182,11 +199,16 @@ INIT_CODE err_t tree_irq_of_cells(const void *cells, struct tree_irq *out)
     return OK;
 }
 
-INIT_CODE err_t tree_irq(const struct tree_walk *w, uint32_t index, struct tree_irq *out)
+INIT_CODE err_t tree_irq(struct tree_walk *w, uint32_t index, struct tree_irq *out)
 {
     const uint8_t *cells = w->property[TREE_INTERRUPTS].value;
     uint32_t parent = w->level[w->depth].irq_parent, bytes = w->property[TREE_INTERRUPTS].bytes;
-    if (cells == NULL || parent == 0 || parent != w->gic_phandle) return ERR_NO_ENTRY;
+    if (cells == NULL || parent == 0) return ERR_NO_ENTRY;
+    if (w->gic_phandle == 0) {
+        int gic = fdt_node_offset_by_compatible(w->fdt, -1, "arm,gic-v3");
+        if (gic >= 0) w->gic_phandle = fdt_get_phandle(w->fdt, gic);
+    }
+    if (parent != w->gic_phandle) return ERR_NO_ENTRY;
     if (bytes % (IRQ_CELLS * CELL_BYTES) != 0) return ERR_CORRUPT;
     if (index >= bytes / (IRQ_CELLS * CELL_BYTES)) return ERR_NO_ENTRY;
     return tree_irq_of_cells(cells + index * IRQ_CELLS * CELL_BYTES, out);

@@ -22,10 +22,10 @@ enum tree_property {
 };
 
 struct tree_walk {
-    const void *fdt; /* borrowed */
-    int node;        /* offset of the present one */
-    int depth;       /* 0 = root */
-    uint32_t gic_phandle;
+    const void *fdt;      /* borrowed */
+    int node;             /* offset of the present one */
+    int depth;            /* 0 = root */
+    uint32_t gic_phandle; /* 0: not looked for yet */
     struct {
         const void *value; /* NULL: not there */
         uint32_t bytes;
@@ -72,7 +72,7 @@ struct tree_irq {
 /** Decodes three cells of a GIC interrupt specifier. ERR_CORRUPT: not an SPI or PPI that a GICv3 can have. */
 err_t tree_irq_of_cells(const void *cells, struct tree_irq *out) MUST_CHECK;
 /** Entry `index` of the node's interrupts. ERR_NO_ENTRY: none, or another controller's. ERR_CORRUPT: as above. */
-err_t tree_irq(const struct tree_walk *w, uint32_t index, struct tree_irq *out) MUST_CHECK;
+err_t tree_irq(struct tree_walk *w, uint32_t index, struct tree_irq *out) MUST_CHECK;
 
 /** Big-endian number of cell_count (1 or 2) cells at p, of any alignment. */
 uint64_t tree_number(const void *p, uint32_t cell_count);

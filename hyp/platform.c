@@ -98,9 +98,8 @@ static INIT_CODE err_t read_initrd(const struct tree_walk *w, struct platform *o
     return OK;
 }
 
-static INIT_CODE err_t read_chosen(struct tree_walk *w, struct platform *out)
+static INIT_CODE err_t read_chosen(const struct tree_walk *w, struct platform *out)
 {
-    if (!tree_find(w, "/chosen", 7)) return OK;
     int size_bytes;
     const char *args = fdt_getprop(w->fdt, w->node, "bootargs", &size_bytes);
     if (args != NULL && size_bytes > 0) {
@@ -115,10 +114,9 @@ static INIT_CODE err_t read_chosen(struct tree_walk *w, struct platform *out)
     return read_initrd(w, out);
 }
 
-/* stdout-path: a path or an alias, then perhaps ":115200n8". */
+/* stdout-path: a path or an alias, then perhaps ":115200n8". Leaves /chosen. */
 static INIT_CODE err_t read_uart(struct tree_walk *w, struct platform *out)
 {
-    if (!tree_find(w, "/chosen", 7)) return ERR_NO_ENTRY;
     int size_bytes;
     const char *path = fdt_getprop(w->fdt, w->node, "stdout-path", &size_bytes);
     if (path == NULL || size_bytes <= 1) return ERR_NO_ENTRY;
@@ -148,7 +146,7 @@ static INIT_CODE err_t read_gic(const struct tree_walk *w, struct platform *out)
 }
 
 /* The SMMU's interrupt of this name, edge; 0: not there. */
-static INIT_CODE uint32_t smmu_irq(const struct tree_walk *w, const char *name)
+static INIT_CODE uint32_t smmu_irq(struct tree_walk *w, const char *name)
 {
     int index = fdt_stringlist_search(w->fdt, w->node, "interrupt-names", name);
     struct tree_irq irq;
@@ -156,7 +154,7 @@ static INIT_CODE uint32_t smmu_irq(const struct tree_walk *w, const char *name)
     return irq.intid;
 }
 
-static INIT_CODE err_t read_smmu(const struct tree_walk *w, struct platform *out)
+static INIT_CODE err_t read_smmu(struct tree_walk *w, struct platform *out)
 {
     if (out->smmu.size_bytes != 0) return ERR_CORRUPT;
     if (tree_reg(w, 0, &out->smmu) != OK) return ERR_CORRUPT;
@@ -265,7 +263,7 @@ static INIT_CODE err_t read_cpu(const struct tree_walk *w, struct platform *out)
 }
 
 /* One node of the walk; *what names its kind. */
-static INIT_CODE err_t read_node(const struct tree_walk *w, struct platform *out, const char **what)
+static INIT_CODE err_t read_node(struct tree_walk *w, struct platform *out, const char **what)
 {
     if (!tree_is_on(w)) return OK;
     if (w->depth == 1 && tree_says(w, TREE_DEVICE_TYPE, "memory")) {
@@ -328,6 +326,7 @@ INIT_CODE err_t platform_read(const void *fdt, uint64_t fdt_bytes, struct platfo
     struct tree_walk w;
     tree_start(&w, fdt);
     *what = "/chosen";
+    if (!tree_find(&w, "/chosen", 7)) return ERR_NO_ENTRY;
     err = read_chosen(&w, out);
     if (err != OK) return err;
     *what = "UART (/chosen/stdout-path)";
@@ -354,21 +353,6 @@ static INIT_CODE uint32_t clock_of(const struct tree_walk *w)
     return rate != NULL && size_bytes == CELL_BYTES ? (uint32_t)tree_number(rate, 1) : 0;
 }
 
-/* True when another node has registers or memory in these pages. */
-static INIT_CODE bool page_is_shared(const void *fdt, int node, const struct pa_range *pages)
-{
-    struct tree_walk w;
-    tree_start(&w, fdt);
-    while (tree_next(&w)) {
-        if (w.node == node) continue;
-        struct pa_range r;
-        for (uint32_t i = 0; tree_reg(&w, i, &r) == OK; i++) {
-            if (overlap(&r, pages)) return true;
-        }
-    }
-    return false;
-}
-
 INIT_CODE err_t platform_device(const void *fdt, const char *path, struct platform_device *out)
 {
     memset(out, 0, sizeof(*out));
@@ -381,7 +365,6 @@ INIT_CODE err_t platform_device(const void *fdt, const char *path, struct platfo
         return ERR_CORRUPT;
     if (tree_reg(&w, 0, &out->mmio) != OK) return ERR_CORRUPT;
     widen_to_pages(&out->mmio);
-    if (page_is_shared(fdt, w.node, &out->mmio)) return ERR_CORRUPT;
     struct tree_irq irq;
     err_t err = tree_irq(&w, 0, &irq);
     if (err == ERR_CORRUPT) return err;

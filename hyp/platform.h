@@ -37,7 +37,7 @@ struct platform {
 struct platform_device {
     char compatible[BOOT_NAME_MAX];
     struct pa_range
-            mmio; /* first reg entry, page-aligned outwards; ERR_CORRUPT when it shares a page with another node's */
+            mmio;   /* first reg entry, whole pages. manifest_check knows what else is in them */
     uint32_t intid; /* 0 none */
     bool edge;
     uint32_t clock_hz;

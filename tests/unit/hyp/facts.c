@@ -109,6 +109,19 @@ TEST(facts, second_registers_of_a_node_are_reserved_neighbours)
     EXPECT_EQ(1, seen);
 }
 
+TEST(facts, registers_on_top_of_ram_lie_in_a_reserved_page)
+{
+    REQUIRE_TRUE(collect(VIRT));
+    EXPECT_EQ(0, fdt_open_into(tree, tree, sizeof(tree)));
+    EXPECT_EQ(0, fdt_setprop_u64(tree, fdt_path_offset(tree, "/pl011@9000000"), "reg", 0x40001000));
+    EXPECT_EQ(0, fdt_appendprop_u64(tree, fdt_path_offset(tree, "/pl011@9000000"), "reg", 0x1000));
+    EXPECT_EQ(OK, facts_from_tree(tree, &platform, 0, &facts));
+    const struct manifest_fact *uart = find("/pl011@9000000"), *ram = find("/memory@40000000");
+    REQUIRE_TRUE(uart != NULL && ram != NULL);
+    EXPECT_TRUE(uart->mmio_start > ram->mmio_start &&
+                uart->mmio_start < ram->mmio_start + ram->mmio_bytes);
+}
+
 TEST(facts, functions_have_a_stream_only_behind_the_smmu)
 {
     struct pci_function f = { .slot = 4, .class_code = 0x080501, .intid = 38 };
