@@ -33,6 +33,15 @@ static bool read_hex(const char *digits, uint32_t *out)
     return true;
 }
 
+/* A name, then nothing but NULs: more than one of them aligns the data. */
+static bool ends_in_nuls(const char *name, uint32_t name_bytes)
+{
+    size_t at = strnlen(name, name_bytes);
+    if (at == name_bytes) return false;
+    while (at < name_bytes && name[at] == '\0') at++;
+    return at == name_bytes;
+}
+
 err_t cpio_next(const void *pack, uint64_t pack_bytes, uint64_t *at, struct cpio_file *out)
 {
     uint64_t header_at = *at;
@@ -50,8 +59,7 @@ err_t cpio_next(const void *pack, uint64_t pack_bytes, uint64_t *at, struct cpio
     if (name_bytes == 0 || name_bytes > NAME_MAX_BYTES) return ERR_CORRUPT;
     if (!range_is_inside(name_at, name_bytes, 0, pack_bytes)) return ERR_CORRUPT;
     const char *name = (const char *)pack + name_at;
-    if (strnlen(name, name_bytes) == name_bytes)
-        return ERR_CORRUPT; /* NULs after the name align the data */
+    if (!ends_in_nuls(name, name_bytes)) return ERR_CORRUPT;
     if (strcmp(name, "TRAILER!!!") == 0) return ERR_NO_ENTRY;
 
     uint64_t data_at = ALIGN_UP(name_at + name_bytes, 4);

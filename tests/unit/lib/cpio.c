@@ -116,7 +116,7 @@ TEST(cpio, bad_fields_are_corrupt)
         { 54, "0000g000" },                     /* not hexadecimal */
         { 54, "        " }, { 94, "00000000" }, /* a name without its NUL */
         { 94, "00000008" },                     /* NUL not where the size says: too early */
-        { 94, "0000000a" },                     /* too late */
+        { 94, "00000010" },                     /* the name runs into the data */
         { 94, "fffffffe" },                     /* name past the end */
         { 14, "-0008180" },                     /* mode */
     };
