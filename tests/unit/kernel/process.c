@@ -140,6 +140,19 @@ TEST(process, death_of_the_fault_handler_ends_the_faulted)
     EXPECT_EQ(PROCESS_FAULT, p->cause);
 }
 
+TEST(process, dead_fault_endpoint_is_none)
+{
+    fake_start();
+    struct thread *t = fake_process("parent");
+    handle_t ep = make(t, SYS_ENDPOINT_CREATE, 0), child = child_make(t);
+    EXPECT_OK(fake_call(t, SYS_PROCESS_FAULTS, child, ep, 0, 0, 0, 0));
+    struct thread *c = child_start(t, child);
+    EXPECT_OK(fake_call(t, SYS_HANDLE_CLOSE, ep, 0, 0, 0, 0, 0));
+    fault(c, ESR_READ_FAULT, 0x666000);
+    EXPECT_OK(fake_call(t, SYS_PROCESS_INFO, child, 0, 0, 0, 0, 0));
+    EXPECT_EQ(PROCESS_ENDED, t->frame.x[1]);
+}
+
 TEST(process, kill_gives_every_page_back)
 {
     fake_start();
