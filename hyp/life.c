@@ -264,7 +264,6 @@ void life_bootinfo(const struct domain *d, struct bootinfo *out)
     out->range[0] = (struct boot_range){ DOMAIN_RAM_IPA, d->ram.size_bytes };
     out->image_ipa = DOMAIN_RAM_IPA;
     out->image_bytes = d->image_mem_bytes;
-    out->domain_count = domain_count();
     memcpy(out->params, d->conf->params, sizeof(out->params));
     out->device_count = d->device_count;
     for (uint32_t i = 0; i < d->device_count; i++)

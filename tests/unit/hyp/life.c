@@ -328,7 +328,7 @@ TEST(life, bootinfo_says_what_the_domain_has)
     EXPECT_EQ(MANIFEST_DMA_NONE, info.device[1].dma);
     EXPECT_EQ(1, info.link_count);
     EXPECT_EQ(1, info.link[0].is_server);
-    EXPECT_EQ(2, info.domain_count);
+    EXPECT_EQ(0, info.domain_count);
     EXPECT_EQ(0, info.manifest_bytes);
     one_link.present = false; /* the other end was refused at boot */
     life_bootinfo(d, &info);
