@@ -124,15 +124,15 @@ def boot_rows(folder):
 
 def idle_row(folder):
     """10 s at the prompt without icount: EL2's count of interrupts before and after."""
-    import test_idle
+    import idle
     import zeros
-    m, log = test_idle.boot_watched(folder)
+    m, log = idle.boot_watched(folder)
     try:
         m.cmd("cat /hello")
         m.drain(3.0)
-        before, after, lines = test_idle.quiet(m, log, test_idle.IDLE_S)
-        if test_idle.noise(lines):
-            raise RuntimeError(f"QEMU logged {len(test_idle.noise(lines))} events while idle")
+        before, after, lines = idle.quiet(m, log, idle.IDLE_S)
+        if idle.noise(lines):
+            raise RuntimeError(f"QEMU logged {len(idle.noise(lines))} events while idle")
         if "ok" not in m.cmd("echo ok"):
             raise RuntimeError("dead after idling")
         return {"idle_interrupts_10s": after[0] - before[0]}
