@@ -7,6 +7,7 @@
 #include "lib/sha256.h"
 #include "servers/rt/log.h"
 #include "servers/rt/startup.h"
+#include "servers/rt/time.h"
 #include "servers/shell/line.h"
 #include "servers/shell/shell.h"
 #include "servers/shell/text.h"
@@ -98,8 +99,11 @@ static void banner(struct shell *sh)
     say_disks(sh);
 }
 
-static void prompt_text(const struct shell *sh, char *out, size_t out_bytes)
+static void prompt_text(struct shell *sh, char *out, size_t out_bytes)
 {
+    if (sh->first_prompt_ticks == 0) {
+        sh->first_prompt_ticks = time_now_ticks();
+    }
     char guarded[LINE_PROMPT_BYTES];
     text_guarded(guarded, sizeof(guarded) - 16, sh->cwd);
     (void)format(out, out_bytes, "zeros:%s> ", guarded);

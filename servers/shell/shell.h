@@ -41,6 +41,7 @@ struct shell {
     handle_t notification;                           /* SHELL_BIT_* */
     struct shell_job job[SHELL_JOB_MAX];
     uint32_t last_job;
+    uint64_t first_prompt_ticks; /* CNTVCT when the first prompt was written; 0: not yet */
     char cwd[FSCLIENT_PATH_MAX];
     struct shell_out out;
     bool is_child; /* runs one -c line in the background: no prompt, no jobs of its own */
