@@ -182,7 +182,7 @@ void link_reset(struct link *l)
     if (!l->published) return; /* dead and not yet still: link_server_quiesced completes it */
     uint64_t now_ticks = arch_ticks();
     watchdog_wait_server(l, now_ticks);
-    watchdog_look(l, now_ticks);
+    watchdog_queues_stopped(l, now_ticks);
     link_event(l, LINK_EV_RESET);
 }
 
@@ -194,7 +194,7 @@ void link_reset_done(struct link *l)
     l->reset_pending = false;
     if (l->published) { /* else the wait, if any, is for PUBLISH */
         l->wait[LINK_WAIT_SERVER].since_ticks = 0;
-        watchdog_look(l, arch_ticks());
+        watchdog_queues_stopped(l, arch_ticks());
     }
 }
 

@@ -113,6 +113,8 @@ void link_client_died(struct domain *client);
 /* Liveness: hyp/watchdog.c */
 /** Looks at one link's queues (doorbell of either side, WFI, switch-away): arms or clears its deadline. O(queues). May kill the server. */
 void watchdog_look(struct link *l, uint64_t now_ticks);
+/** All queues of the link were stopped: only a wait for the server itself keeps its deadline. Looks at no ring, ends nobody. */
+void watchdog_queues_stopped(struct link *l, uint64_t now_ticks);
 void watchdog_look_all(uint64_t now_ticks);
 /** Nearest time at which watchdog_expire has to look, UINT64_MAX when nobody waits. */
 uint64_t watchdog_next(void);

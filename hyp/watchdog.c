@@ -50,6 +50,22 @@ static bool look_queue(struct link *l, uint32_t idx, uint64_t now_ticks)
     return true;
 }
 
+static void deadline_update(struct link *l, bool queue_waits, uint64_t now_ticks)
+{
+    if (!queue_waits && l->wait[LINK_WAIT_SERVER].since_ticks == 0) {
+        l->deadline_ticks = 0;
+        l->slow = false;
+    } else if (l->deadline_ticks == 0) {
+        l->deadline_ticks = now_ticks + span_ticks(l);
+    }
+}
+
+void watchdog_queues_stopped(struct link *l, uint64_t now_ticks)
+{
+    for (uint32_t i = 0; i < LINK_QUEUE_MAX; i++) l->wait[i].since_ticks = 0;
+    deadline_update(l, false, now_ticks);
+}
+
 void watchdog_look(struct link *l, uint64_t now_ticks)
 {
     bool is_live = link_is_live(l), waits = false;
@@ -62,12 +78,7 @@ void watchdog_look(struct link *l, uint64_t now_ticks)
         for (uint32_t i = 0; i < LINK_QUEUE_MAX; i++) l->wait[i].since_ticks = 0;
         waits = false;
     }
-    if (!waits && l->wait[LINK_WAIT_SERVER].since_ticks == 0) {
-        l->deadline_ticks = 0;
-        l->slow = false;
-    } else if (l->deadline_ticks == 0) {
-        l->deadline_ticks = now_ticks + span_ticks(l);
-    }
+    deadline_update(l, waits, now_ticks);
 }
 
 void watchdog_look_all(uint64_t now_ticks)
