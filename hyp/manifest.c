@@ -188,8 +188,9 @@ static INIT_CODE bool check_fact(struct judge *j, const struct manifest_domain *
     for (uint32_t i = 0; i < j->facts->device_count; i++) {
         const struct manifest_fact *other = &j->facts->device[i];
         if (other == f) continue;
-        if (shares_page(f, other) && !domain_has(d, other))
+        if (shares_page(f, other) && !domain_has(d, other)) {
             return fail_device(j, MANIFEST_DEVICE_OVERLAP, dev);
+        }
         bool same_line = f->intid != 0 && f->intid == other->intid;
         if (same_line && (other->is_reserved || others_have(j, d, other))) {
             return fail_device(j, MANIFEST_LINE_SHARED, dev);
@@ -225,17 +226,20 @@ static INIT_CODE bool check_domains(struct judge *j)
 {
     const struct manifest *m = j->m;
     j->who = "";
-    if (m->domain_count == 0 || m->domain[0].kind != MANIFEST_MAIN)
+    if (m->domain_count == 0 || m->domain[0].kind != MANIFEST_MAIN) {
         return fail(j, MANIFEST_NO_MAIN, "");
-    if (!CHECK_NAMES(j, m->domain, m->domain_count, NULL, "domain") || !check_memory(j))
+    }
+    if (!CHECK_NAMES(j, m->domain, m->domain_count, NULL, "domain") || !check_memory(j)) {
         return false;
+    }
     for (const struct manifest_domain *d = m->domain; d < m->domain + m->domain_count; d++) {
         j->who = d->name;
         if (d != m->domain && d->kind == MANIFEST_MAIN) return fail(j, MANIFEST_NO_MAIN, "");
         if (d->kind == MANIFEST_CANARY) continue;
         if (!CHECK_NAMES(j, d->device, d->device_count, d->name, "device")) return false;
-        if (!check_image(j, d->image, d->hash) || !check_cpu(j, d) || !check_devices(j, d))
+        if (!check_image(j, d->image, d->hash) || !check_cpu(j, d) || !check_devices(j, d)) {
             return false;
+        }
     }
     return true;
 }
@@ -250,8 +254,9 @@ static INIT_CODE bool check_link(struct judge *j, const struct manifest_link *l)
 {
     j->who = l->name;
     if (!can_end(j, l->server)) return fail(j, MANIFEST_LINK_ENDS, "server");
-    if (!can_end(j, l->client) || l->client == l->server)
+    if (!can_end(j, l->client) || l->client == l->server) {
         return fail(j, MANIFEST_LINK_ENDS, "client");
+    }
     uint32_t size = l->queue_size, deadline = l->deadline_ms, slow = l->slow_ms;
     uint64_t window = l->window_bytes;
     bool size_fits = size >= 2 && size <= LINK_RING_MAX && (size & (size - 1)) == 0;
@@ -279,8 +284,9 @@ static INIT_CODE uint64_t lba_end(const struct manifest_link *l)
 
 static INIT_CODE bool shares_sectors(const struct manifest_link *a, const struct manifest_link *b)
 {
-    if (a->server != b->server || a->device_id != VIRTIO_BLOCK || b->device_id != VIRTIO_BLOCK)
+    if (a->server != b->server || a->device_id != VIRTIO_BLOCK || b->device_id != VIRTIO_BLOCK) {
         return false;
+    }
     return a->lba_first < lba_end(b) && b->lba_first < lba_end(a);
 }
 
@@ -291,8 +297,9 @@ static INIT_CODE bool check_links(struct judge *j)
     for (uint32_t i = 0; i < m->link_count; i++) {
         if (!check_link(j, &m->link[i])) return false;
         for (uint32_t k = 0; k < i; k++) {
-            if (shares_sectors(&m->link[i], &m->link[k]))
+            if (shares_sectors(&m->link[i], &m->link[k])) {
                 return fail(j, MANIFEST_LBA_OVERLAP, m->link[k].name);
+            }
         }
     }
     return true;

@@ -242,8 +242,9 @@ static INIT_CODE bool read_device(struct reader r, int node, struct manifest_dev
 static INIT_CODE bool read_domain(struct reader *r, struct manifest_domain *d)
 {
     d->vcpus = 1;
-    if (!read_name(r, d->name, sizeof(d->name), true) || !READ_PROPERTIES(r, domain_bindings, d))
+    if (!read_name(r, d->name, sizeof(d->name), true) || !READ_PROPERTIES(r, domain_bindings, d)) {
         return false;
+    }
     if (!need(r, SEEN_KIND, "kind")) return false;
     if (d->kind == MANIFEST_CANARY) {
         return (r->seen & ~SEEN_CANARY) == 0 ? no_children(r)
@@ -262,8 +263,9 @@ static INIT_CODE bool read_domain(struct reader *r, struct manifest_domain *d)
 static INIT_CODE bool read_link(struct reader *r, struct manifest_link *l)
 {
     static INIT_DATA const uint8_t virtio_ids[] = { 2, 1, 4 };
-    if (!read_name(r, l->name, sizeof(l->name), true) || !READ_PROPERTIES(r, link_bindings, l))
+    if (!read_name(r, l->name, sizeof(l->name), true) || !READ_PROPERTIES(r, link_bindings, l)) {
         return false;
+    }
     for (uint32_t i = 0; i < 3; i++) {
         if (!need(r, BIT(i), link_bindings[i].name)) return false;
     }
@@ -311,8 +313,9 @@ static INIT_CODE bool read_root(struct reader *r, int parts[PART_COUNT])
 {
     struct root root = { .version = 0 };
     if (!READ_PROPERTIES(r, root_bindings, &root)) return false;
-    if (strcmp(root.compatible, "zeros,system") != 0)
+    if (strcmp(root.compatible, "zeros,system") != 0) {
         return fail(r, MANIFEST_BAD_TREE, "compatible");
+    }
     if (root.version != MANIFEST_VERSION) return fail(r, MANIFEST_BAD_TREE, "version");
     int child;
     fdt_for_each_subnode(child, r->fdt, 0)

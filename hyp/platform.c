@@ -60,8 +60,7 @@ static INIT_CODE err_t add_reserved_node(const struct tree_walk *w, struct platf
     for (uint32_t i = 0;; i++) {
         struct pa_range r;
         err_t err = tree_reg(w, i, &r);
-        if (err == ERR_NO_ENTRY)
-            return OK; /* one without reg is placed by whoever wants it: nobody here */
+        if (err == ERR_NO_ENTRY) return OK; /* without reg: placed by whoever wants it, nobody here */
         if (err == OK) err = add_reserved(r, out);
         if (err != OK) return err;
     }
@@ -91,8 +90,10 @@ static INIT_CODE bool read_number(const struct tree_walk *w, const char *name, u
 static INIT_CODE err_t read_initrd(const struct tree_walk *w, struct platform *out)
 {
     uint64_t start, end;
-    if (!read_number(w, "linux,initrd-start", &start) || !read_number(w, "linux,initrd-end", &end))
+    if (!read_number(w, "linux,initrd-start", &start) ||
+        !read_number(w, "linux,initrd-end", &end)) {
         return OK;
+    }
     if (end <= start || end - start > INITRD_MAX_BYTES) return ERR_CORRUPT;
     out->initrd = (struct pa_range){ { start }, end - start };
     return OK;
@@ -140,8 +141,9 @@ static INIT_CODE err_t read_gic(const struct tree_walk *w, struct platform *out)
     if (out->gicd.size_bytes != 0) return ERR_CORRUPT; /* two of them */
     if (tree_reg(w, 0, &out->gicd) != OK || tree_reg(w, 1, &out->gicr) != OK) return ERR_CORRUPT;
     if (out->gicd.size_bytes < KIB(64) || out->gicr.size_bytes < KIB(128)) return ERR_CORRUPT;
-    if (out->gicd.start.raw % KIB(64) != 0 || out->gicr.start.raw % KIB(64) != 0)
+    if (out->gicd.start.raw % KIB(64) != 0 || out->gicr.start.raw % KIB(64) != 0) {
         return ERR_CORRUPT;
+    }
     return OK;
 }
 
@@ -200,8 +202,9 @@ static INIT_CODE err_t read_pci_intx(const struct tree_walk *w, struct platform 
     uint32_t parent = (uint32_t)tree_number(map + 4 * CELL_BYTES, 1);
     int gic = fdt_node_offset_by_phandle(w->fdt, parent);
     if (gic < 0 || fdt_node_check_compatible(w->fdt, gic, "arm,gic-v3") != 0) return OK;
-    if (fdt_address_cells(w->fdt, gic) != 2 || (uint32_t)map_bytes % PCI_MAP_BYTES != 0)
+    if (fdt_address_cells(w->fdt, gic) != 2 || (uint32_t)map_bytes % PCI_MAP_BYTES != 0) {
         return ERR_CORRUPT;
+    }
     for (const uint8_t *p = map, *end = map + map_bytes; p < end; p += PCI_MAP_BYTES) {
         struct tree_irq irq;
         if (tree_number(p + 4 * CELL_BYTES, 1) != parent) return ERR_CORRUPT;
@@ -237,12 +240,14 @@ static INIT_CODE err_t read_pci(const struct tree_walk *w, struct platform *out)
     if (out->pci.ecam.size_bytes < PCI_BUS_BYTES || out->pci.ecam.start.raw % PCI_BUS_BYTES != 0) {
         return ERR_CORRUPT;
     }
-    if (fdt_get_path(w->fdt, w->node, out->pci.path, sizeof(out->pci.path)) != 0)
+    if (fdt_get_path(w->fdt, w->node, out->pci.path, sizeof(out->pci.path)) != 0) {
         return ERR_CORRUPT;
+    }
     int size_bytes;
     const uint8_t *bus = fdt_getprop(w->fdt, w->node, "bus-range", &size_bytes);
-    if (bus != NULL && (size_bytes != 2 * CELL_BYTES || tree_number(bus, 1) != 0))
+    if (bus != NULL && (size_bytes != 2 * CELL_BYTES || tree_number(bus, 1) != 0)) {
         return ERR_CORRUPT;
+    }
     err_t err = read_pci_window(w, out);
     if (err == OK) err = read_pci_intx(w, out);
     if (err != OK) return err;
@@ -255,8 +260,9 @@ static INIT_CODE err_t read_cpu(const struct tree_walk *w, struct platform *out)
 {
     int size_bytes;
     const void *reg = fdt_getprop(w->fdt, w->node, "reg", &size_bytes);
-    if (reg == NULL || (size_bytes != CELL_BYTES && size_bytes != 2 * CELL_BYTES))
+    if (reg == NULL || (size_bytes != CELL_BYTES && size_bytes != 2 * CELL_BYTES)) {
         return ERR_CORRUPT;
+    }
     if (out->core_count == ARRAY_COUNT(out->core_mpidr)) return OK; /* the others stay off */
     out->core_mpidr[out->core_count++] = tree_number(reg, (uint32_t)size_bytes / CELL_BYTES);
     return OK;
@@ -358,11 +364,13 @@ INIT_CODE err_t platform_device(const void *fdt, const char *path, struct platfo
     memset(out, 0, sizeof(*out));
     struct tree_walk w;
     tree_start(&w, fdt);
-    if (path[0] != '/' || !tree_find(&w, path, strlen(path)) || !tree_is_on(&w))
+    if (path[0] != '/' || !tree_find(&w, path, strlen(path)) || !tree_is_on(&w)) {
         return ERR_NO_ENTRY;
+    }
     const char *compatible = fdt_stringlist_get(fdt, w.node, "compatible", 0, NULL);
-    if (compatible == NULL || !str_copy(out->compatible, sizeof(out->compatible), compatible))
+    if (compatible == NULL || !str_copy(out->compatible, sizeof(out->compatible), compatible)) {
         return ERR_CORRUPT;
+    }
     if (tree_reg(&w, 0, &out->mmio) != OK) return ERR_CORRUPT;
     widen_to_pages(&out->mmio);
     struct tree_irq irq;

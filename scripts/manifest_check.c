@@ -69,8 +69,9 @@ static void add_as_listed(const struct platform *platform, const struct manifest
         for (uint32_t k = 0; k < m->domain[i].device_count; k++) {
             const struct manifest_device *dev = &m->domain[i].device[k];
             if (!dev->is_pci || strcmp(dev->path, platform->pci.path) != 0 ||
-                (seen >> dev->slot & 1) != 0)
+                (seen >> dev->slot & 1) != 0) {
                 continue;
+            }
             seen |= 1U << dev->slot;
             add_function(platform, dev->slot, dev->class_code, facts);
         }
@@ -96,8 +97,9 @@ int main(int argc, char **argv)
         return 2;
     }
     struct manifest_problem problem;
-    if (!manifest_read(system_tree, system_bytes, &manifest, &problem))
+    if (!manifest_read(system_tree, system_bytes, &manifest, &problem)) {
         return refuse(argv[2], &problem);
+    }
     for (int i = 3; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--pci") == 0) add_from_text(&platform, argv[i + 1], &facts);
     }

@@ -182,8 +182,8 @@ INIT_CODE err_t pci_assign(uint32_t slot, struct pa_range *bar0)
         if (pci.function[i].slot == slot) f = &pci.function[i];
     }
     if (f == NULL) return ERR_NO_ENTRY;
-    if ((mmio_read8(config(slot, 0, REG_HEADER)) & HEADER_TYPE) != 0)
-        return ERR_NOT_SUPPORTED; /* a bridge */
+    bool is_bridge = (mmio_read8(config(slot, 0, REG_HEADER)) & HEADER_TYPE) != 0;
+    if (is_bridge) return ERR_NOT_SUPPORTED;
     quiet(slot, 0);
     mmio_write32(config(slot, 0, REG_ROM), 0);
     bool is_64;

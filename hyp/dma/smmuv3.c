@@ -187,8 +187,9 @@ static INIT_CODE err_t take_memory(void)
     smmu.cmdq = pool_take(1, true);
     smmu.eventq = pool_take(1, true);
     void *root = pool_take(1, true);
-    if (smmu.stream == NULL || smmu.cmdq == NULL || smmu.eventq == NULL || root == NULL)
+    if (smmu.stream == NULL || smmu.cmdq == NULL || smmu.eventq == NULL || root == NULL) {
         return ERR_NO_MEMORY;
+    }
     smmu.empty_root.raw = (uintptr_t)root;
     for (uint32_t i = 0; i < STREAM_COUNT; i++) smmu.stream[i].dw[0] = STE_ABORT;
     return OK;
@@ -230,8 +231,9 @@ INIT_CODE err_t smmu_start(const struct platform *p)
     uint64_t needed = IDR0_S2P | IDR0_TTF_AA64 | IDR0_COHACC;
     uint32_t idr1 = mmio_read32(&regs->idr1);
     if ((mmio_read32(&regs->idr0) & needed) != needed) return ERR_NOT_SUPPORTED;
-    if ((idr1 & IDR1_PRESET) != 0 || FIELD_OF(IDR1_SIDSIZE, idr1) < STREAM_SHIFT)
+    if ((idr1 & IDR1_PRESET) != 0 || FIELD_OF(IDR1_SIDSIZE, idr1) < STREAM_SHIFT) {
         return ERR_NOT_SUPPORTED;
+    }
     err_t err = take_memory();
     if (err != OK) return err;
     smmu.cmd_prod = 0;
@@ -296,8 +298,9 @@ void smmu_on_irq(uint32_t intid)
         uint32_t error = mmio_read32(&smmu.regs->gerror);
         uint32_t active = error ^ mmio_read32(&smmu.regs->gerrorn);
         mmio_write32(&smmu.regs->gerrorn, error);
-        if (active != 0 && is_power_of_2(++smmu.unowned_count))
+        if (active != 0 && is_power_of_2(++smmu.unowned_count)) {
             log_line("smmu: global error 0x%x", active);
+        }
     }
     drain_events();
 }
