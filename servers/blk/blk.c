@@ -50,7 +50,8 @@ static void blk_run(struct blk *b)
 
 err_t blk_start(struct blk *b, const struct blk_env *env)
 {
-    memset(b, 0, sizeof(*b));
+    /* Kept content has no meaning without an entry: two MiB of pages stay untouched until they are needed. */
+    memset(b, 0, offsetof(struct blk, keep.data));
     b->env = *env;
     if (env->window_bytes < LINK_DATA_OFF(1) + BLK_BLOCK_BYTES || env->queue_size < DESC_PER_IO) {
         return ERR_NOT_SUPPORTED;
