@@ -45,16 +45,18 @@ err_t elf_entry(const void *file, uint64_t file_bytes, uint64_t *entry)
     if (file_bytes < sizeof(h)) return ERR_CORRUPT;
     memcpy(&h, file, sizeof(h));
     if (!is_program(&h)) return ERR_CORRUPT;
-    if (!range_is_inside(h.phoff, h.phnum * sizeof(struct elf_phdr), 0, file_bytes))
+    if (!range_is_inside(h.phoff, h.phnum * sizeof(struct elf_phdr), 0, file_bytes)) {
         return ERR_CORRUPT;
+    }
     *entry = h.entry;
     return OK;
 }
 
 static err_t segment_check(const struct elf_phdr *p, uint64_t file_bytes)
 {
-    if (p->filesz > p->memsz || !range_is_inside(p->vaddr, p->memsz, USER_VA_FIRST, USER_VA_ANY))
+    if (p->filesz > p->memsz || !range_is_inside(p->vaddr, p->memsz, USER_VA_FIRST, USER_VA_ANY)) {
         return ERR_CORRUPT;
+    }
     if (p->filesz != 0 && !range_is_inside(p->offset, p->filesz, 0, file_bytes)) return ERR_CORRUPT;
     return (p->flags & PF_W) && (p->flags & PF_X) ? ERR_CORRUPT : OK;
 }

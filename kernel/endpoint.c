@@ -286,11 +286,13 @@ static err_t reply_recv_slow(struct thread *t)
 err_t sys_call(struct thread *t)
 {
     struct handle_entry *h;
-    if (handle_find(&t->process->handles, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_WRITE, &h) != OK)
+    if (handle_find(&t->process->handles, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_WRITE, &h) != OK) {
         return call_slow(t);
+    }
     struct endpoint *ep = endpoint_of(h->object);
-    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER))
+    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER)) {
         return call_slow(t);
+    }
     if (UNLIKELY(list_is_empty(&ep->receivers))) return call_slow(t);
     struct thread *receiver = first_thread(&ep->receivers);
     struct handle_table *table = &receiver->process->handles;
@@ -311,20 +313,26 @@ err_t sys_reply_recv(struct thread *t)
 {
     struct handle_table *table = &t->process->handles;
     struct handle_entry *h, *r;
-    if (handle_find(table, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_READ, &h) != OK)
+    if (handle_find(table, t->frame.x[0], OBJECT_ENDPOINT, RIGHT_READ, &h) != OK) {
         return reply_recv_slow(t);
-    if (handle_find(table, t->frame.x[X_REPLY], OBJECT_REPLY, RIGHT_WRITE, &r) != OK)
+    }
+    if (handle_find(table, t->frame.x[X_REPLY], OBJECT_REPLY, RIGHT_WRITE, &r) != OK) {
         return reply_recv_slow(t);
+    }
     struct endpoint *ep = endpoint_of(h->object);
     struct thread *caller = thread_of(r->object);
-    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER))
+    if (UNLIKELY(!is_plain(t->frame.x[X_TAG]) || t->frame.x[X_DEADLINE] != DEADLINE_NEVER)) {
         return reply_recv_slow(t);
-    if (UNLIKELY(caller->state != THREAD_WAIT_REPLY || caller->call_number != r->badge))
+    }
+    if (UNLIKELY(caller->state != THREAD_WAIT_REPLY || caller->call_number != r->badge)) {
         return reply_recv_slow(t);
-    if (UNLIKELY(caller->is_fault || caller->deadline.is_queued || (t->bound && t->bound->bits)))
+    }
+    if (UNLIKELY(caller->is_fault || caller->deadline.is_queued || (t->bound && t->bound->bits))) {
         return reply_recv_slow(t);
-    if (UNLIKELY(ep->server != t->process || !list_is_empty(&ep->senders)))
+    }
+    if (UNLIKELY(ep->server != t->process || !list_is_empty(&ep->senders))) {
         return reply_recv_slow(t);
+    }
 
     words_copy(&caller->frame.x[X_TAG], &t->frame.x[X_TAG]);
     caller->frame.x[0] = OK;

@@ -51,8 +51,9 @@ static struct program program_find(const struct bootinfo *boot)
     const void *hash = fdt_getprop(manifest, node, "hash", &hash_bytes);
     const char *name = fdt_getprop(manifest, node, "image", &name_bytes);
     if (!hash || hash_bytes != MANIFEST_HASH_BYTES) refuse("the manifest has no hash for it");
-    if (!name || name_bytes < 2 || name[name_bytes - 1] != '\0')
+    if (!name || name_bytes < 2 || name[name_bytes - 1] != '\0') {
         refuse("the manifest names no image for it");
+    }
     struct program p;
     if (!boot->pack_bytes || cpio_find(arch_ptr((pa_t){ boot->pack_ipa }), boot->pack_bytes, name,
                                        &p.file, &p.file_bytes) != OK) {
@@ -60,8 +61,9 @@ static struct program program_find(const struct bootinfo *boot)
     }
     uint8_t found[SHA256_BYTES];
     sha256(p.file, p.file_bytes, found);
-    if (memcmp(found, hash, sizeof(found)) != 0)
+    if (memcmp(found, hash, sizeof(found)) != 0) {
         refuse("its image does not match its hash in the manifest");
+    }
     return p;
 }
 
@@ -86,8 +88,9 @@ static uint64_t map_new(struct process *p, struct map_request *r, const uint8_t 
     r->vmo = vmo_create(r->size_bytes, p->account);
     if (!r->vmo) refuse("there is too little memory");
     vmo_fill(r->vmo, lead, from, from_bytes);
-    if (aspace_map(&p->aspace, r) != OK)
+    if (aspace_map(&p->aspace, r) != OK) {
         refuse("parts of its image overlap, or there is too little memory");
+    }
     object_put(&r->vmo->object);
     return r->va;
 }
@@ -95,8 +98,9 @@ static uint64_t map_new(struct process *p, struct map_request *r, const uint8_t 
 static uint64_t program_load(struct process *p, struct program program)
 {
     uint64_t entry;
-    if (elf_entry(program.file, program.file_bytes, &entry) != OK)
+    if (elf_entry(program.file, program.file_bytes, &entry) != OK) {
         refuse("its image is no AArch64 program");
+    }
     for (uint32_t i = 0;; i++) {
         struct elf_segment s;
         err_t e = elf_segment_get(program.file, program.file_bytes, i, &s);
@@ -172,8 +176,9 @@ static void give_all(struct process *p, struct startup *s, const struct bootinfo
     give(p, s, "pack", fixed(VMO_MEMORY, boot->pack_ipa, boot->pack_bytes), read_only);
     give(p, s, "manifest", fixed(VMO_MEMORY, boot->manifest_ipa, boot->manifest_bytes), read_only);
     give(p, s, "bootinfo", fixed(VMO_MEMORY, bootinfo_pa, sizeof(*boot)), read_only);
-    if (boot->fdt_bytes)
+    if (boot->fdt_bytes) {
         give(p, s, "fdt", fixed(VMO_MEMORY, boot->fdt_ipa, boot->fdt_bytes), read_only);
+    }
     give_devices(p, s, boot);
 }
 
@@ -193,7 +198,8 @@ void init_start(const struct bootinfo *boot, uint64_t bootinfo_pa)
     uint64_t startup_va = map_new(p, &page, (const uint8_t *)&s, 0, sizeof(s));
     struct map_request stack = { .size_bytes = STACK_BYTES, .prot = PROT_READ | PROT_WRITE };
     uint64_t stack_va = map_new(p, &stack, NULL, 0, 0);
-    if (process_start(p, entry, stack_va + STACK_BYTES, startup_va) != OK)
+    if (process_start(p, entry, stack_va + STACK_BYTES, startup_va) != OK) {
         refuse("there is too little memory");
+    }
     object_put(&p->object);
 }

@@ -29,8 +29,9 @@ void lastwords_start(const struct bootinfo *boot)
 {
     for (uint32_t i = 0; i < boot->device_count && !uart.regs; i++) {
         for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
-            if (strncmp(boot->device[i].compatible, kinds[k].compatible, BOOT_NAME_MAX) != 0)
+            if (strncmp(boot->device[i].compatible, kinds[k].compatible, BOOT_NAME_MAX) != 0) {
                 continue;
+            }
             uart.kind = &kinds[k];
             uart.regs = cpu_device_map(boot->device[i].mmio_ipa, PAGE_SIZE);
             break;

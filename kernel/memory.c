@@ -60,7 +60,7 @@ static void map_part(struct memory_span part)
                               .va = DIRECT_VA + part.start,
                               .size_bytes = part.end - part.start,
                               .pa = { part.start },
-                              .attributes = PT_NORMAL | PT_KERNEL | PT_NO_EXEC };
+                              .attributes = PT_NORMAL | PT_NO_EXEC };
     CHECK(pt_map(&range) == OK);
 }
 

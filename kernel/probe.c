@@ -92,8 +92,9 @@ static bool is_ours(uint64_t ipa)
     }
     for (uint32_t i = 0; i < b->link_count; i++) {
         if (ipa - b->link[i].window_ipa < b->link[i].window_bytes ||
-            ipa - b->link[i].regs_ipa < PAGE_SIZE)
+            ipa - b->link[i].regs_ipa < PAGE_SIZE) {
             return true;
+        }
     }
     return false;
 }
@@ -219,8 +220,9 @@ void probe_run(const struct bootinfo *boot)
         const char *type = fdt_getprop(probe.fdt, node, "device_type", NULL);
         if (depth == 1 && type && type[0] == 'm') try_memory(node);
         if (depth == 1 && type && type[0] == 'p') try_bars(node);
-        if (depth == 1 || fdt_node_check_compatible(probe.fdt, node, "arm,gic-v3-its") == 0)
+        if (depth == 1 || fdt_node_check_compatible(probe.fdt, node, "arm,gic-v3-its") == 0) {
             try_node(node);
+        }
     }
     try_gic();
     klog("probe: %u of %u contained\n", probe.contained, probe.tried);

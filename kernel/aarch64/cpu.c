@@ -186,7 +186,7 @@ volatile void *cpu_device_map(uint64_t ipa, uint64_t size_bytes)
                               .va = device_next,
                               .size_bytes = ALIGN_UP(size_bytes, PAGE_SIZE),
                               .pa = { ipa },
-                              .attributes = PT_DEVICE | PT_KERNEL | PT_NO_EXEC };
+                              .attributes = PT_DEVICE | PT_NO_EXEC };
     device_next += range.size_bytes + PAGE_SIZE;
     CHECK(pt_map(&range) == OK);
     arch_table_publish();

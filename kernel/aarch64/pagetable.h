@@ -24,7 +24,6 @@
 
 /* What callers put together. */
 #define PT_USER      (PT_AP_EL0 | PT_NG | PT_PXN)
-#define PT_KERNEL    PT_UXN
 #define PT_READ_ONLY PT_AP_RO
 #define PT_NO_EXEC   (PT_PXN | PT_UXN)
 
