@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Measures every row of build/report/bench.json and prints the table: bench.py [--only ROW[,ROW]] [--keep]
+"""Measures every row of build/report/bench.json and prints the table: bench.py [--only GROUP[,GROUP]]
 
 Rows, units, goals and where each starts and ends: docs/testing.md. What cannot be measured is null, never a guess. Peers come from
 scripts/peers.json, campaign rows (longest_el2_stretch, ...) from build/report/campaign.json, which `make test` writes.
@@ -197,7 +197,7 @@ def table(rows):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--only", default="", help="groups: size,micro,shell,boot,idle,memory")
+    ap.add_argument("--only", default="", help="groups: size,micro,shell,boot,idle,memory; prints the table, writes nothing")
     a = ap.parse_args()
     groups = set(a.only.split(",")) if a.only else {"size", "micro", "shell", "boot", "idle", "memory"}
     os.makedirs(REPORT, exist_ok=True)
@@ -220,9 +220,10 @@ def main():
         rows.append({"name": name, "board": BOARD, "value": value, "unit": unit, "goal": goal, "better": LOWER, "peers": peers_of(name, peers)})
     named = {r["name"] for r in rows}
     rows += [r for r in campaign.values() if r["name"] not in named]
-    with open(os.path.join(REPORT, "bench.json"), "w", encoding="utf-8") as f:
-        json.dump(rows, f, indent=1)
-        f.write("\n")
+    if not a.only:  # a part of the rows is for looking at
+        with open(os.path.join(REPORT, "bench.json"), "w", encoding="utf-8") as f:
+            json.dump(rows, f, indent=1)
+            f.write("\n")
     version = subprocess.run(["qemu-system-aarch64", "--version"], stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()[0]
     print(f"{version}; instructions at all levels under -icount shift=0,sleep=off; peers on the same ruler (scripts/peers.json)")
     print(table(rows))
