@@ -10,13 +10,15 @@
 #include "servers/rt/startup.h"
 #include "servers/rt/time.h"
 
-#define SESSION_MAX   32
-#define WAITER_MAX    16
-#define BUFFER_MAX    MIB(1)
-#define SHORT_MAX     32
-#define BIT_IRQ       BIT(0)
-#define BADGE_SESSION BIT(32)
-#define DRAIN_NS      1000000 /* between two looks at a line that still shifts its last bytes */
+#define SESSION_MAX 32
+#define WAITER_MAX  16
+#define BUFFER_MAX  MIB(1)
+#define SHORT_MAX   32
+#define BIT_IRQ     BIT(0)
+/* A badge: run of this process (31 bits), 1 for "a session", serial (24 bits), slot (8 bits). */
+#define BADGE_SESSION   BIT(32)
+#define BADGE_RUN_SHIFT 33
+#define DRAIN_NS        1000000 /* between two looks at a line that still shifts its last bytes */
 
 struct session {
     uint64_t last_used; /* 0: free */
@@ -42,6 +44,7 @@ static struct {
     handle_t endpoint, irq, notification;
     struct ring in, out;
     uint64_t uses, arrivals;
+    uint64_t run;    /* in every badge: clients of an earlier console still hold theirs */
     bool wants_room; /* the transmit interrupt is on */
     struct session session[SESSION_MAX];
     struct waiter waiter[WAITER_MAX];
@@ -51,6 +54,7 @@ static struct session *session_of(uint64_t badge)
 {
     uint64_t index = badge & 0xff;
     if ((badge & BADGE_SESSION) == 0 || index >= SESSION_MAX) return NULL;
+    if (badge >> BADGE_RUN_SHIFT != con.run) return NULL;
     struct session *s = &con.session[index];
     if (s->last_used == 0 || s->serial != ((badge >> 8) & 0xffffff)) return NULL;
     s->last_used = ++con.uses;
@@ -93,7 +97,8 @@ static err_t attach(handle_t vmo, handle_t *client)
     struct session *s = session_slot();
     s->buffer = (uint8_t *)address;
     s->buffer_bytes = info.size_bytes;
-    uint64_t badge = BADGE_SESSION | s->serial << 8 | (uint64_t)(s - con.session);
+    uint64_t badge = con.run << BADGE_RUN_SHIFT | BADGE_SESSION | s->serial << 8 |
+                     (uint64_t)(s - con.session);
     err = sys_endpoint_mint(con.endpoint, badge, RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT, client);
     if (err != OK) {
         session_close(s);
@@ -313,6 +318,7 @@ static err_t prepare(void)
     uint64_t address = 0;
     handle_t regs = startup_handle("uart0");
     con.endpoint = startup_handle("service");
+    con.run = time_now_ticks() & 0x7fffffff;
     con.irq = startup_handle("uart0-irq");
     err_t err = sys_vmo_info(regs, &info);
     if (err == OK) {

@@ -106,6 +106,7 @@ int main(const struct startup *s)
     initialize_ext2_error_table();
     service.endpoint = startup_handle("service");
     service.blk = &blk;
+    service.first_generation = (uint32_t)time_now_ticks();
     if (service.endpoint == HANDLE_NONE) {
         log_printf("no service endpoint was given");
         return 1;

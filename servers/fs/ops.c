@@ -281,10 +281,13 @@ static err_t ops_session(struct service *s, struct session *c, struct ipc_msg *m
 static err_t ops_attach(struct service *s, struct ipc_msg *msg)
 {
     handle_t endpoint = HANDLE_NONE;
+    if (session_is_badge(msg->badge)) {
+        ipc_drop_handles(msg);
+        return ERR_STATE; /* a session that was ended: it may have been rooted lower, so it gets no new one */
+    }
     if (msg->word[0] != FS_ATTACH || TAG_HANDLE_COUNT(msg->tag) != 1) {
         ipc_drop_handles(msg);
-        return msg->word[0] == FS_ATTACH ? ERR_ARG
-                                         : ERR_STATE; /* a session that was ended calls here */
+        return msg->word[0] == FS_ATTACH ? ERR_ARG : ERR_STATE;
     }
     err_t err = session_create(s, msg->handle[0], EXT2_ROOT_INO, &endpoint);
     if (err != OK) return err;

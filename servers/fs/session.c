@@ -6,6 +6,11 @@
 
 #define BADGE_INDEX_BITS 8U
 
+bool session_is_badge(uint64_t badge)
+{
+    return (badge & (BIT(BADGE_INDEX_BITS) - 1)) != 0;
+}
+
 struct session *session_of_badge(struct service *s, uint64_t badge)
 {
     uint64_t index = (badge & (BIT(BADGE_INDEX_BITS) - 1)) - 1;
@@ -66,7 +71,8 @@ err_t session_create(struct service *s, handle_t vmo, ext2_ino_t root, handle_t 
         return err;
     }
     struct session *c = session_take_place(s);
-    uint32_t generation = c->generation + 1;
+    /* Not from 1: the endpoint outlives this process, and clients of an earlier one still hold its badges. */
+    uint32_t generation = (c->generation != 0 ? c->generation : s->first_generation) + 1;
     *c = (struct session){ .is_used = true, .generation = generation, .root = root, .vmo = vmo };
     c->last_use = ++s->use_counter;
     c->buffer_bytes = ALIGN_DOWN(MIN(info.size_bytes, SESSION_BUFFER_MAX), PAGE_SIZE);

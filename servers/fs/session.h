@@ -33,6 +33,7 @@ struct service {
     struct node_table nodes;
     struct session session[SESSION_MAX];
     uint64_t use_counter;
+    uint32_t first_generation; /* of sessions; another in every run of the service */
 };
 
 /** Handles one message and leaves the answer in *msg (word 0: err_t). */
@@ -43,6 +44,8 @@ err_t session_create(struct service *s, handle_t vmo, ext2_ino_t root, handle_t 
 void session_end(struct service *s, struct session *c);
 /** Closes every file of every session: before unmounting. */
 void session_close_all(struct service *s);
+/** True for the badge of a session, also one that was ended or of an earlier run; false: of those who may attach. */
+bool session_is_badge(uint64_t badge);
 /** The session a badge names, or NULL. */
 struct session *session_of_badge(struct service *s, uint64_t badge);
 /** True for a range inside the session's buffer; an empty one anywhere up to the end is. */

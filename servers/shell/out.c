@@ -81,21 +81,22 @@ int complain_file(struct shell *sh, const char *command, const char *path, err_t
 {
     struct fsclient_status status;
     char guarded[sizeof(status.text)];
+    const char *place = path[0] == '/' ? path : "/"; /* where to ask; path may be a relative name */
     if (!sh->has_fs) return complain(sh, command, path, "no disk: no file service runs");
     bool may_be_gone = err == ERR_STATE || err == ERR_DEAD || err == ERR_NOT_SUPPORTED ||
                        err == ERR_IO || err == ERR_CORRUPT;
-    if (may_be_gone && fsclient_status(&sh->fs, path, &status) == OK && !status.is_mounted) {
+    if (may_be_gone && fsclient_status(&sh->fs, place, &status) == OK && !status.is_mounted) {
         status.text[sizeof(status.text) - 1] = '\0';
         text_guarded(guarded, sizeof(guarded), status.text);
         return complain(sh, command, path, guarded);
     }
     bool is_stale = err == ERR_DEAD || err == ERR_STATE;
-    if (is_stale && fsclient_status(&sh->fs, path, &status) != OK) {
+    if (is_stale && fsclient_status(&sh->fs, place, &status) != OK) {
         /* The service ended; init starts it again behind the same endpoint. New sessions for what comes. */
         fsclient_end(&sh->fs);
         sh->has_fs = fsclient_init(&sh->fs, SHELL_CHUNK) == OK;
         for (uint32_t i = 0; i < RESTART_LOOKS && sh->has_fs; i++) {
-            if (fsclient_status(&sh->fs, path, &status) == OK) {
+            if (fsclient_status(&sh->fs, place, &status) == OK) {
                 return complain(sh, command, path, "the file service ended; it runs again");
             }
             time_sleep_ns(RESTART_LOOK_NS);

@@ -256,6 +256,7 @@ static err_t prepare(const struct startup *s)
     sup.system = startup_handle("system");
     sup.irq = startup_handle("events");
     events_init(&sup.events);
+    sup.sessions.run = time_now_ticks() & 0x7fffffff;
     watch_init(&sup.watch, env, &sup.events);
     name_links(s);
     err_t err = sys_notification_create(&sup.notification);

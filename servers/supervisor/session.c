@@ -4,13 +4,16 @@
 
 #include <string.h>
 
-#define BADGE_SESSION (UINT64_C(1) << 32)
-#define BUFFER_MAX    MIB(1)
+/* A badge: run (31 bits), 1 for "a session", serial (24 bits), slot (8 bits). */
+#define BADGE_SESSION   BIT(32)
+#define BADGE_RUN_SHIFT 33
+#define BUFFER_MAX      MIB(1)
 
 struct session *session_of(struct sessions *s, uint64_t badge)
 {
     uint64_t index = badge & 0xff;
     if ((badge & BADGE_SESSION) == 0 || index >= SESSION_MAX) return NULL;
+    if (badge >> BADGE_RUN_SHIFT != s->run) return NULL;
     struct session *slot = &s->slot[index];
     if (slot->last_used == 0 || slot->serial != ((badge >> 8) & 0xffffff)) return NULL;
     slot->last_used = ++s->uses;
@@ -57,7 +60,8 @@ err_t session_open(struct sessions *s, handle_t endpoint, handle_t vmo, bool is_
     if (err != OK) return err;
     slot->buffer = (uint8_t *)address;
     slot->buffer_bytes = info.size_bytes;
-    uint64_t badge = BADGE_SESSION | (uint64_t)slot->serial << 8 | (uint64_t)(slot - s->slot);
+    uint64_t badge = s->run << BADGE_RUN_SHIFT | BADGE_SESSION | (uint64_t)slot->serial << 8 |
+                     (uint64_t)(slot - s->slot);
     err = sys_endpoint_mint(endpoint, badge, RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT, client);
     if (err != OK) {
         session_close(slot);

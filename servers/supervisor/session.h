@@ -17,6 +17,7 @@ struct session {
 };
 
 struct sessions {
+    uint64_t run; /* of this process, in every badge: clients of an earlier one still hold theirs */
     uint64_t uses;
     struct session slot[SESSION_MAX];
 };

@@ -271,6 +271,37 @@ TEST(fs_ops, an_ended_or_invented_badge_reaches_nobodys_session)
     end();
 }
 
+TEST(fs_ops, an_ended_session_cannot_be_traded_for_a_new_one)
+{
+    begin();
+    EXPECT_EQ(OK, call(FS_DETACH, 0, 0, 0, 0));
+    struct ipc_msg msg = ipc_op(FS_ATTACH);
+    msg.tag = TAG_HANDLES(1);
+    msg.handle[0] = HANDLE_VMO;
+    msg.badge = badge;
+    session_handle(&service, &msg);
+    EXPECT_EQ(ERR_STATE, msg.word[0]);
+    EXPECT_EQ(0, TAG_HANDLE_COUNT(msg.tag));
+    end();
+}
+
+TEST(fs_ops, a_badge_of_an_earlier_run_of_the_service_fits_no_session)
+{
+    begin();
+    uint64_t earlier = badge;
+    EXPECT_EQ(OK, call(FS_DETACH, 0, 0, 0, 0));
+    memset(service.session, 0,
+           sizeof(service.session)); /* a new process behind the same endpoint */
+    service.first_generation = 0x1234;
+    attach();
+    uint64_t mine = badge;
+    badge = earlier;
+    EXPECT_EQ(ERR_STATE, call_path(FS_STAT, "/", 0));
+    badge = mine;
+    EXPECT_EQ(OK, call_path(FS_STAT, "/", 0));
+    end();
+}
+
 TEST(fs_ops, clients_that_never_leave_are_recycled_oldest_first)
 {
     begin();
