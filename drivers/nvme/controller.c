@@ -139,7 +139,9 @@ static err_t read_controller(struct nvme *n)
     if (e != OK) return e;
     uint32_t limit_shift = n->memory.identify[77]; /* MDTS, pages; 0: no limit */
     n->transfer_max_bytes = NVME_TRANSFER_MAX;
-    if (limit_shift != 0 && limit_shift < 8) n->transfer_max_bytes = (uint32_t)NVME_PAGE_BYTES << limit_shift;
+    if (limit_shift != 0 && limit_shift < 8) {
+        n->transfer_max_bytes = (uint32_t)NVME_PAGE_BYTES << limit_shift;
+    }
     n->has_write_cache = (n->memory.identify[525] & 1) != 0;
     if (n->has_write_cache && !n->keep_write_cache) {
         n->has_write_cache = false;
