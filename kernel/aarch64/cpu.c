@@ -144,7 +144,7 @@ void arch_tlb_flush_page(uint16_t asid, uint64_t va)
 
 void arch_table_publish(void)
 {
-    __asm__ volatile("dsb ishst" ::: "memory");
+    __asm__ volatile("dsb ishst\n\tisb" ::: "memory");
 }
 
 uint64_t arch_ttbr(pa_t root, uint16_t asid)
