@@ -28,13 +28,18 @@ static size_t reg_of(const volatile void *reg)
 uint32_t mmio_read32(const volatile void *reg)
 {
     switch (reg_of(reg)) {
-    case 0x000: return m.rx_at < m.rx_end ? m.rx[m.rx_at++] : 0;
+    case 0x000:
+        return m.rx_at < m.rx_end ? m.rx[m.rx_at++] : 0;
     case 0x018:
-        return (m.busy ? 8U : 0) | (m.rx_at == m.rx_end ? 0x10U : 0) | (m.tx_room == 0 ? 0x20U : 0) |
-               (m.tx_room == FIFO ? 0x80U : 0);
-    case 0x02c: return m.lcr;
-    case 0x030: return m.cr;
-    default: test_fail_note(__FILE__, __LINE__, "read of an unexpected register"); return 0;
+        return (m.busy ? 8U : 0) | (m.rx_at == m.rx_end ? 0x10U : 0) |
+               (m.tx_room == 0 ? 0x20U : 0) | (m.tx_room == FIFO ? 0x80U : 0);
+    case 0x02c:
+        return m.lcr;
+    case 0x030:
+        return m.cr;
+    default:
+        test_fail_note(__FILE__, __LINE__, "read of an unexpected register");
+        return 0;
     }
 }
 
@@ -46,12 +51,23 @@ void mmio_write32(volatile void *reg, uint32_t value)
         m.tx[m.tx_count++] = (char)value;
         m.tx_room--;
         break;
-    case 0x02c: m.lcr = value; break;
-    case 0x030: m.cr = value; break;
-    case 0x034: m.ifls = value; break;
-    case 0x038: m.imsc = value; break;
-    case 0x044: m.icr |= value; break;
-    default: test_fail_note(__FILE__, __LINE__, "write of an unexpected register");
+    case 0x02c:
+        m.lcr = value;
+        break;
+    case 0x030:
+        m.cr = value;
+        break;
+    case 0x034:
+        m.ifls = value;
+        break;
+    case 0x038:
+        m.imsc = value;
+        break;
+    case 0x044:
+        m.icr |= value;
+        break;
+    default:
+        test_fail_note(__FILE__, __LINE__, "write of an unexpected register");
     }
 }
 

@@ -144,8 +144,13 @@ TEST(shell_line, editing_keys_change_text_and_screen_alike)
         { "cp /a/b\x1b\x7f", "cp /a/", 8 },
         { "one two\x1b[1;5DX", "one Xtwo", 7 },
         { "one two\x01\x1b[1;5CX", "oneX two", 6 },
-        { "one two\x1b" "bX\x1b" "bY", "one YXtwo", 7 },
-        { "one two\x01\x1b" "d", " two", 2 },
+        { "one two\x1b"
+          "bX\x1b"
+          "bY",
+          "one YXtwo", 7 },
+        { "one two\x01\x1b"
+          "d",
+          " two", 2 },
         { "one\x15two\x19", "twoone", 8 },
         { "abc\x02\x02\x06X", "abXc", 5 },
         { "ab\x1b[99;99;99zc", "abc", 5 },
@@ -192,7 +197,9 @@ TEST(shell_line, cursor_steps_over_whole_characters)
 TEST(shell_line, bytes_that_are_no_text_do_not_enter)
 {
     fresh("> ");
-    (void)type("a\x80\xff\xc3" "b\xed\xa0\x80\xc2\x9b" "c\x07");
+    (void)type("a\x80\xff\xc3"
+               "b\xed\xa0\x80\xc2\x9b"
+               "c\x07");
     EXPECT_STR("abc", t.line.text);
 }
 

@@ -25,8 +25,10 @@ TEST(shell_utf8, decodes_only_what_is_valid)
         { "\xf4\x90\x80\x80", 0, 0 }, /* past the end */
         { "\xf5\x80\x80\x80", 0, 0 },
         { "\x80", 0, 0 },
-        { "\xc3", 0, 0 },  /* cut */
-        { "\xc3" "A", 0, 0 },
+        { "\xc3", 0, 0 }, /* cut */
+        { "\xc3"
+          "A",
+          0, 0 },
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         uint32_t point = 0;
@@ -70,10 +72,19 @@ TEST(shell_guard, control_bytes_become_question_marks)
         { GUARD_NAMES, "a\nb\tc\rd", "a?b?c?d" },
         { GUARD_LINES, "a\nb\tc\rd", "a\nb\tc?d" },
         { GUARD_LINES, "\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac" },
-        { GUARD_LINES, "\xc2\x9b" "2J", "?2J" },        /* C1: CSI in one character */
-        { GUARD_LINES, "a\xe2\x80\xae" "b", "a?b" },    /* right-to-left override */
+        { GUARD_LINES,
+          "\xc2\x9b"
+          "2J",
+          "?2J" }, /* C1: CSI in one character */
+        { GUARD_LINES,
+          "a\xe2\x80\xae"
+          "b",
+          "a?b" }, /* right-to-left override */
         { GUARD_LINES, "\x80\xff", "??" },
-        { GUARD_LINES, "\xc3" "A", "?A" },
+        { GUARD_LINES,
+          "\xc3"
+          "A",
+          "?A" },
         { GUARD_LINES, "\xe2\x82", "?" },
         { GUARD_LINES, "\xe2\x82\x1b[", "??[" },
         { GUARD_LINES, "\xe2\xc3\xa4", "?\xc3\xa4" },

@@ -32,8 +32,7 @@ TEST(supervisor_policy, deaths_after_64_requests_do_not_count)
 
 TEST(supervisor_policy, backs_off_from_the_third_counted_death)
 {
-    static const uint64_t want_ns[] = { 0,      0,      10000000, 100000000, SECOND,
-                                        SECOND, SECOND, SECOND };
+    static const uint64_t want_ns[] = { 0, 0, 10000000, 100000000, SECOND, SECOND, SECOND, SECOND };
     struct policy p = { 0 };
     for (uint64_t i = 0; i < ARRAY_COUNT(want_ns); i++) {
         struct policy_verdict v = policy_judge(&p, CAUSE_FAULT, 0, i * 5 * SECOND);
@@ -115,8 +114,8 @@ TEST(supervisor_events, durations_have_three_digits)
         uint64_t ns;
         const char *want;
     } rows[] = {
-        { 0, "0 ns" },           { 999, "999 ns" },         { 1299999, "1.29 ms" },
-        { 12345678, "12.3 ms" }, { 123456789, "123 ms" },   { 2 * SECOND, "2.00 s" },
+        { 0, "0 ns" },           { 999, "999 ns" },           { 1299999, "1.29 ms" },
+        { 12345678, "12.3 ms" }, { 123456789, "123 ms" },     { 2 * SECOND, "2.00 s" },
         { 1500, "1.50 us" },     { 4000 * SECOND, "4000 s" },
     };
     char out[24];

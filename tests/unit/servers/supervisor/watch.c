@@ -54,8 +54,12 @@ static err_t info(uint64_t index, uint64_t item, uint64_t r[6])
     if (index > 1) return ERR_NO_ENTRY;
     if (item == DOMAIN_ITEM_NAME) memcpy(r, name[index], DOMAIN_NAME_MAX);
     if (item == DOMAIN_ITEM_STATE) {
-        const uint64_t state[6] = { index == 0 ? DOMAIN_RUNNING : el2.state, el2.generation,
-                                    el2.cause, el2.detail, el2.info, 0 };
+        const uint64_t state[6] = { index == 0 ? DOMAIN_RUNNING : el2.state,
+                                    el2.generation,
+                                    el2.cause,
+                                    el2.detail,
+                                    el2.info,
+                                    0 };
         memcpy(r, state, sizeof(state));
     }
     if (item == DOMAIN_ITEM_LINKS) r[1] = el2.served;
@@ -74,16 +78,21 @@ static err_t fake_call(void *context, uint64_t function, const uint64_t arg[5], 
     (void)context;
     memset(r, 0, 6 * sizeof(r[0]));
     switch (function) {
-    case HVC_DOMAIN_INFO: return info(arg[0], arg[1], r);
-    case HVC_DOMAIN_STEP: return step(r);
-    case HVC_DOMAIN_GIVE_UP: el2.give_ups++; return OK;
+    case HVC_DOMAIN_INFO:
+        return info(arg[0], arg[1], r);
+    case HVC_DOMAIN_STEP:
+        return step(r);
+    case HVC_DOMAIN_GIVE_UP:
+        el2.give_ups++;
+        return OK;
     case HVC_DOMAIN_KILL:
         el2.kills++;
         die((enum death_cause)arg[1]);
         el2.detail = arg[2];
         el2.info = arg[3];
         return OK;
-    default: return ERR_NO_ENTRY;
+    default:
+        return ERR_NO_ENTRY;
     }
 }
 
@@ -123,7 +132,8 @@ TEST(supervisor_watch, a_death_is_followed_by_steps_until_the_domain_runs)
     EXPECT_EQ(0, watch_run(&el2.watch));
     EXPECT_EQ(4, el2.steps);
     EXPECT_EQ(DOMAIN_RUNNING, el2.state);
-    EXPECT_STR("[   1.000] storage: died (hang: link disk0, avail 17), restarted in 0 ns, generation 1\n",
+    EXPECT_STR("[   1.000] storage: died (hang: link disk0, avail 17), restarted in 0 ns, "
+               "generation 1\n",
                events());
 }
 
