@@ -35,8 +35,14 @@ static uint64_t median(struct samples *s)
     return s->value[s->count / 2];
 }
 
+/* What was not measured is "-", never a number. */
 static void row(struct shell *sh, const char *name, uint64_t value, const char *unit)
 {
+    if (strcmp(unit, "instructions") == 0 && !counter_counts()) {
+        out_print(sh, "bench %s - (QEMU counts instructions only with -icount)\n", name);
+        out_flush(sh);
+        return;
+    }
     out_print(sh, "bench %s %llu %s\n", name, (unsigned long long)value, unit);
     out_flush(sh);
 }

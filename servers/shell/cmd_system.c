@@ -115,8 +115,7 @@ int cmd_time(struct shell *sh, size_t count, const char *const *word)
     uint32_t instructions = counter_read() - start;
     uint64_t ns = time_ns_from_ticks(time_now_ticks() - start_ticks);
     text_duration(text, sizeof(text), ns);
-    if (counter_is_present() &&
-        ns < UINT64_C(4000000000)) { /* later the counter may have wrapped */
+    if (counter_counts() && ns < UINT64_C(4000000000)) { /* later the counter may have wrapped */
         out_print(sh, "time: %u instructions, %s\n", instructions, text);
     } else {
         out_print(sh, "time: %s\n", text);

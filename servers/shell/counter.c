@@ -27,3 +27,9 @@ uint32_t counter_read(void)
     __asm__ volatile("isb\n\tmrs %0, pmevcntr0_el0\n\tisb" : "=r"(value)::"memory");
     return (uint32_t)value;
 }
+
+bool counter_counts(void)
+{
+    uint32_t first = counter_read();
+    return counter_read() != first;
+}
