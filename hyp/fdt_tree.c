@@ -169,7 +169,6 @@ INIT_CODE err_t tree_reg(const struct tree_walk *w, uint32_t index, struct pa_ra
     if (reg == NULL || w->depth < 1) return ERR_NO_ENTRY;
     const struct tree_level *above = &w->level[w->depth - 1];
     uint32_t address_cells = above->address_cells, size_cells = above->size_cells;
-    if (size_cells == 0) return ERR_NO_ENTRY; /* numbers, not addresses: CPUs and the like */
     if (address_cells < 1 || address_cells > 2 || size_cells > 2) return ERR_CORRUPT;
     uint32_t entry_bytes = (address_cells + size_cells) * CELL_BYTES;
     if (w->property[TREE_REG].bytes % entry_bytes != 0) return ERR_CORRUPT;

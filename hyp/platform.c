@@ -240,9 +240,7 @@ static INIT_CODE err_t read_pci(const struct tree_walk *w, struct platform *out)
     if (out->pci.ecam.size_bytes < PCI_BUS_BYTES || out->pci.ecam.start.raw % PCI_BUS_BYTES != 0) {
         return ERR_CORRUPT;
     }
-    if (fdt_get_path(w->fdt, w->node, out->pci.path, sizeof(out->pci.path)) != 0) {
-        return ERR_CORRUPT;
-    }
+    if (!tree_path(w, out->pci.path, sizeof(out->pci.path))) return ERR_CORRUPT;
     int size_bytes;
     const uint8_t *bus = fdt_getprop(w->fdt, w->node, "bus-range", &size_bytes);
     if (bus != NULL && (size_bytes != 2 * CELL_BYTES || tree_number(bus, 1) != 0)) {

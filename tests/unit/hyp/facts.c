@@ -122,6 +122,22 @@ TEST(facts, registers_on_top_of_ram_lie_in_a_reserved_page)
                 uart->mmio_start < ram->mmio_start + ram->mmio_bytes);
 }
 
+TEST(facts, more_devices_than_fit_are_an_error)
+{
+    REQUIRE_TRUE(collect(VIRT));
+    EXPECT_EQ(0, fdt_open_into(tree, tree, sizeof(tree)));
+    for (uint32_t i = 0; i < MANIFEST_FACT_DEVICES; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "more@%x", 0x20000000 + i * 0x1000);
+        int node = fdt_add_subnode(tree, 0, name);
+        REQUIRE_TRUE(node > 0);
+        EXPECT_EQ(0, fdt_setprop_u64(tree, node, "reg", 0x20000000 + i * 0x1000));
+        EXPECT_EQ(0, fdt_appendprop_u64(tree, node, "reg", 0x1000));
+    }
+    EXPECT_EQ(ERR_NO_MEMORY, facts_from_tree(tree, &platform, 0, &facts));
+    EXPECT_EQ(MANIFEST_FACT_DEVICES, facts.device_count);
+}
+
 TEST(facts, functions_have_a_stream_only_behind_the_smmu)
 {
     struct pci_function f = { .slot = 4, .class_code = 0x080501, .intid = 38 };

@@ -12,6 +12,7 @@
 
 #include "lib/test.h"
 
+#define BRIDGE     "/pcie@10000000"
 #define TREE_BYTES (2 * 1024 * 1024)
 
 static struct {
@@ -208,7 +209,7 @@ TEST(platform, stdout_path_may_be_an_alias_with_options)
 /* One property of one node given other bytes. */
 struct damage {
     const char *path, *name;
-    uint32_t cell[4];
+    uint32_t cell[7];
     int bytes;
     const char *what;
 };
@@ -254,8 +255,8 @@ TEST(platform, refuses_properties_that_contradict_themselves)
         int chosen = node_of("/chosen");
         EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, chosen, "linux,initrd-start", 0x44000000));
         EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, chosen, "linux,initrd-end", 0x44001000));
-        fdt32_t cells[4];
-        for (int k = 0; k < 4; k++) cells[k] = cpu_to_fdt32(row[i].cell[k]);
+        fdt32_t cells[7];
+        for (int k = 0; k < 7; k++) cells[k] = cpu_to_fdt32(row[i].cell[k]);
         EXPECT_EQ(0,
                   fdt_setprop(tree.bytes, node_of(row[i].path), row[i].name, cells, row[i].bytes));
         if (strcmp(row[i].name, "linux,initrd-start") == 0) {
@@ -330,6 +331,227 @@ TEST(platform, device_lookup_refuses_what_cannot_be_given_away)
     EXPECT_EQ(ERR_NO_ENTRY, platform_device(tree.bytes, "/pl031@9010000", &d));
 }
 
+TEST(platform, refuses_windows_and_maps_of_the_bridge_that_lead_nowhere)
+{
+    static const struct damage row[] = {
+        { BRIDGE,
+          "ranges",
+          { 0x2000000, 0, 0x10000000, 0xffffffff, 0x10000000, 0, 0x1000 },
+          28,
+          "" },
+        { BRIDGE, "ranges", { 0x2000000, 1, 0, 0, 0x10000000, 0, 0x1000 }, 28, "" },
+        { BRIDGE, "ranges", { 0x2000000, 0, 0x10000000, 0, 0x10000000, 0, 0x800 }, 28, "" },
+        { BRIDGE, "ranges", { 0x1000000, 0, 0, 0, 0x3eff0000, 0, 0x10000 }, 28, "" },
+        { BRIDGE, "interrupt-map", { 0 }, 4, "" },
+        { "/smmuv3@9050000", "interrupts", { 0, 0x4a, 1 }, 12, "" },
+        { "/intc@8000000", "reg", { 0, 0x8000000, 0, 0x1000, 0, 0x80a0000, 0x1000 }, 28, "" },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
+        REQUIRE_TREE();
+        test_row((int64_t)i);
+        fdt32_t cells[7];
+        for (int k = 0; k < 7; k++) cells[k] = cpu_to_fdt32(row[i].cell[k]);
+        EXPECT_EQ(0,
+                  fdt_setprop(tree.bytes, node_of(row[i].path), row[i].name, cells, row[i].bytes));
+        EXPECT_EQ(ERR_CORRUPT, read_tree());
+    }
+    REQUIRE_TREE();
+    int bytes;
+    uint8_t *map = fdt_getprop_w(tree.bytes, node_of(BRIDGE), "interrupt-map", &bytes);
+    REQUIRE_TRUE(map != NULL && bytes == 16 * 40);
+    map[40 + 19] ^= 1; /* the second entry names another controller than the first */
+    EXPECT_EQ(ERR_CORRUPT, read_tree());
+}
+
+TEST(platform, a_small_distributor_or_redistributor_is_refused_and_so_are_two)
+{
+    REQUIRE_TREE();
+    fdt32_t reg[8] = { 0, cpu_to_fdt32(0x8000000), 0, cpu_to_fdt32(0x8000),
+                       0, cpu_to_fdt32(0x80a0000), 0, cpu_to_fdt32(0x20000) };
+    EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/intc@8000000"), "reg", reg, sizeof(reg)));
+    EXPECT_EQ(ERR_CORRUPT, read_tree());
+    reg[3] = cpu_to_fdt32(0x10000);
+    EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/intc@8000000"), "reg", reg, sizeof(reg)));
+    EXPECT_OK(read_tree());
+    reg[7] = cpu_to_fdt32(0x10000);
+    EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/intc@8000000"), "reg", reg, sizeof(reg)));
+    EXPECT_EQ(ERR_CORRUPT, read_tree());
+    reg[7] = cpu_to_fdt32(0x20000);
+    for (int i = 0; i < 2; i++) {
+        REQUIRE_TREE();
+        int node = fdt_add_subnode(tree.bytes, 0, "twin");
+        EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "compatible",
+                                        i ? "arm,smmu-v3" : "arm,gic-v3"));
+        EXPECT_EQ(0, fdt_setprop(tree.bytes, node, "reg", reg, i ? 16 : 32));
+        if (i) {
+            fdt32_t wide[4] = { 0, cpu_to_fdt32(0x7000000), 0, cpu_to_fdt32(0x20000) };
+            EXPECT_EQ(0, fdt_setprop(tree.bytes, node, "reg", wide, sizeof(wide)));
+            fdt32_t irqs[6] = { 0, cpu_to_fdt32(1), cpu_to_fdt32(1),
+                                0, cpu_to_fdt32(2), cpu_to_fdt32(1) };
+            EXPECT_EQ(0, fdt_setprop(tree.bytes, node, "interrupts", irqs, sizeof(irqs)));
+            EXPECT_EQ(0, fdt_setprop(tree.bytes, node, "interrupt-names", "eventq\0gerror", 14));
+        }
+        EXPECT_EQ(ERR_CORRUPT, read_tree());
+    }
+}
+
+TEST(platform, memory_without_a_whole_page_is_none_and_more_than_fits_is_refused)
+{
+    REQUIRE_TREE();
+    int node = fdt_add_subnode(tree.bytes, 0, "memory@80000000");
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "device_type", "memory"));
+    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node, "reg", 0x80000800));
+    EXPECT_EQ(0, fdt_appendprop_u64(tree.bytes, node, "reg", 0x900));
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_EQ(1, got.ram_count);
+    for (uint64_t i = 0; i < PLATFORM_RAM_MAX; i++) {
+        EXPECT_EQ(0, fdt_appendprop_u64(tree.bytes, node, "reg", 0x90000000 + i * 0x10000));
+        EXPECT_EQ(0, fdt_appendprop_u64(tree.bytes, node, "reg", 0x1000));
+        EXPECT_EQ(i + 1 < PLATFORM_RAM_MAX ? OK : ERR_CORRUPT, read_tree());
+    }
+}
+
+TEST(platform, reserved_ranges_that_wrap_or_do_not_fit_are_refused)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_add_mem_rsv(tree.bytes, UINT64_MAX - 0xfff, 0x2000));
+    EXPECT_EQ(ERR_CORRUPT, read_tree());
+    EXPECT_STR("/memreserve/", what);
+    REQUIRE_TREE();
+    for (uint64_t i = 0; i <= PLATFORM_RESERVED_MAX; i++) {
+        EXPECT_EQ(0, fdt_add_mem_rsv(tree.bytes, 0x50000000 + i * 0x1000, 0x1000));
+        EXPECT_EQ(i < PLATFORM_RESERVED_MAX ? OK : ERR_CORRUPT, read_tree());
+    }
+    REQUIRE_TREE();
+    int top = fdt_add_subnode(tree.bytes, 0, "reserved-memory");
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, top, "#address-cells", 2));
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, top, "#size-cells", 2));
+    EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, top, "ranges"));
+    int node = fdt_add_subnode(tree.bytes, top, "tee@50000100");
+    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node, "reg", 0x50000100));
+    EXPECT_EQ(ERR_CORRUPT, read_tree());
+    EXPECT_STR("reserved-memory", what);
+}
+
+TEST(platform, what_may_be_missing_or_more_than_is_used)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_delprop(tree.bytes, node_of(BRIDGE), "interrupt-map"));
+    EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, node_of("/chosen"), "bootargs"));
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, 0, "reg", 1)); /* the root has none above */
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_EQ(0, got.pci.intx_intid[1][0]);
+    /* Streams behind a mask are not those of the slots. */
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node_of(BRIDGE), "iommu-map-mask", 0xff));
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_FALSE(got.pci.behind_smmu);
+    /* A second bridge, even a broken one, stays off. */
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/pl031@9010000"), "compatible",
+                                    "pci-host-ecam-generic"));
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_STR(BRIDGE, got.pci.path);
+    for (int i = 0; i < 7; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "cpu@%d", 100 + i);
+        int node = fdt_add_subnode(tree.bytes, node_of("/cpus"), name);
+        EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "device_type", "cpu"));
+        EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node, "reg", 100));
+    }
+    REQUIRE_EQ(OK, read_tree());
+    EXPECT_EQ(8, got.core_count);
+}
+
+TEST(platform, numbers_of_more_than_two_cells_are_refused)
+{
+    REQUIRE_TREE();
+    fdt32_t reg[5] = { 0, 0, cpu_to_fdt32(0x40000000), 0, cpu_to_fdt32(0x40000000) };
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, 0, "#address-cells", 3));
+    EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/memory@40000000"), "reg", reg, sizeof(reg)));
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/pl011@9000000"), "status", "okay"));
+    EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/pl011@9000000"), "reg", reg, sizeof(reg)));
+    EXPECT_EQ(ERR_CORRUPT, read_tree());
+    EXPECT_STR("UART (/chosen/stdout-path)", what);
+}
+
+TEST(platform, a_tree_whose_parts_are_not_aligned_is_refused)
+{
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_pack(tree.bytes));
+    uint32_t bytes = fdt_totalsize(tree.bytes), structure = fdt_off_dt_struct(tree.bytes);
+    memmove(tree.bytes + 4, tree.bytes, bytes);
+    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes + 4, bytes, &got, &what));
+    memmove(tree.bytes, tree.bytes + 4, bytes);
+    /* Eight bytes of room before the structure: the reservation map fits at any multiple of four. */
+    memmove(tree.bytes + structure + 8, tree.bytes + structure, bytes - structure);
+    memset(tree.bytes + structure, 0, 8);
+    fdt_set_off_dt_struct(tree.bytes, structure + 8);
+    fdt_set_off_dt_strings(tree.bytes, fdt_off_dt_strings(tree.bytes) + 8);
+    fdt_set_totalsize(tree.bytes, bytes + 8);
+    EXPECT_OK(platform_read(tree.bytes, bytes + 8, &got, &what));
+    fdt_set_off_mem_rsvmap(tree.bytes, fdt_off_mem_rsvmap(tree.bytes) + 4);
+    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, bytes + 8, &got, &what));
+    EXPECT_STR("header", what);
+}
+
+TEST(platform, interrupts_of_devices_are_the_gics_or_none)
+{
+    static const uint32_t bad[][3] = { { 7, 1, 4 }, { 0, 988, 4 }, { 1, 16, 4 } };
+    struct platform_device d;
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        REQUIRE_TREE();
+        test_row((int64_t)i);
+        fdt32_t cells[3] = { cpu_to_fdt32(bad[i][0]), cpu_to_fdt32(bad[i][1]),
+                             cpu_to_fdt32(bad[i][2]) };
+        EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/pl031@9010000"), "interrupts", cells, 12));
+        EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/pl031@9010000", &d));
+        EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/pl031@9010000"), "interrupts", cells, 8));
+        EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/pl031@9010000", &d));
+    }
+    REQUIRE_TREE();
+    EXPECT_EQ(0,
+              fdt_setprop_u32(tree.bytes, node_of("/pl031@9010000"), "interrupt-parent", 0x8004));
+    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_EQ(0, d.intid);
+    REQUIRE_TREE();
+    EXPECT_EQ(0, fdt_delprop(tree.bytes, 0, "interrupt-parent"));
+    EXPECT_EQ(0, fdt_delprop(tree.bytes, node_of("/intc@8000000"), "phandle"));
+    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_EQ(0, d.intid);
+}
+
+TEST(platform, clocks_of_devices_are_fixed_ones_or_unknown)
+{
+    REQUIRE_TREE();
+    struct platform_device d;
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node_of("/pl031@9010000"), "clocks", 0x8003));
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node_of("/intc@8000000"), "clock-frequency", 77));
+    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_EQ(0, d.clock_hz);
+    EXPECT_EQ(0, fdt_delprop(tree.bytes, node_of("/pl031@9010000"), "clocks"));
+    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_EQ(0, d.clock_hz);
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node_of("/pl031@9010000"), "clock-frequency", 1000));
+    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_EQ(1000, d.clock_hz);
+    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node_of("/pl031@9010000"), "clock-frequency", 1000));
+    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_EQ(0, d.clock_hz);
+}
+
+TEST(platform, a_device_behind_a_translating_bus_is_refused)
+{
+    REQUIRE_TREE();
+    struct platform_device d;
+    int node = fdt_add_subnode(tree.bytes, node_of("/platform-bus@c000000"), "uart@0");
+    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "compatible", "arm,pl011"));
+    EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node, "reg", 0x10000));
+    EXPECT_EQ(0, fdt_appendprop_u32(tree.bytes, node, "reg", 0x1000));
+    EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/platform-bus@c000000/uart@0", &d));
+    EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, node_of("/platform-bus@c000000"), "ranges"));
+    EXPECT_OK(platform_device(tree.bytes, "/platform-bus@c000000/uart@0", &d));
+    EXPECT_EQ(0x10000, d.mmio.start.raw);
+}
+
 TEST(platform, wiping_leaves_no_byte_of_the_seeds)
 {
     REQUIRE_TREE();
@@ -339,6 +561,7 @@ TEST(platform, wiping_leaves_no_byte_of_the_seeds)
     uint64_t size_bytes = platform_wipe_seeds(tree.bytes);
     EXPECT_TRUE(size_bytes > 0 && size_bytes < 64 * 1024);
     EXPECT_TRUE(memmem(tree.bytes, TREE_BYTES, "SEED", 4) == NULL);
+    EXPECT_NE(0, platform_wipe_seeds(tree.bytes)); /* nothing left to wipe */
     REQUIRE_EQ(OK, platform_read(tree.bytes, size_bytes, &got, &what));
     EXPECT_EQ(0, got.seed[0]);
     EXPECT_EQ(2, got.core_count);
