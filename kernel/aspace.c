@@ -168,6 +168,10 @@ err_t aspace_unmap(struct aspace *as, uint64_t va, uint64_t size_bytes)
     pt_unmap(as->root, va, size_bytes);
     flush(as, va, size_bytes);
     mapping_drop(as, m);
+    /* Tables stay, so addresses are used again: else a process that maps and unmaps for ever would fill memory with them. */
+    if (va >= USER_VA_ANY && va - PAGE_SIZE < as->any_hint) {
+        as->any_hint = MAX(USER_VA_ANY, va - PAGE_SIZE);
+    }
     return OK;
 }
 

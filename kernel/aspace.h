@@ -24,7 +24,7 @@ struct aspace {
     struct mapping *last; /* of the latest fault; NULL after an unmap */
     void *root;           /* table, owned; NULL after the end */
     uint64_t ttbr0;
-    uint64_t any_hint; /* end of the latest "any" mapping */
+    uint64_t any_hint; /* no gap is known below it */
     uint16_t asid;
     uint32_t mapping_count;
     struct account *account; /* borrowed from the process */

@@ -147,6 +147,25 @@ TEST(vmo, any_address_finds_gaps_and_gives_up)
     EXPECT_EQ(ERR_NO_MEMORY, t->frame.x[0]);
 }
 
+TEST(vmo, mapping_for_ever_does_not_eat_memory)
+{
+    fake_start();
+    struct thread *t = fake_process("a");
+    handle_t v = vmo_make(t, MIB(4)), w = vmo_make(t, MIB(2));
+    EXPECT_OK(map(t, w, 0, MIB(2), PROT_READ | PROT_WRITE, 0));
+    uint64_t held = 0;
+    for (int i = 0; i < 2000; i++) {
+        EXPECT_OK(map(t, v, 0, MIB(4), PROT_READ | PROT_WRITE, 0));
+        uint64_t at = t->frame.x[1];
+        for (uint64_t off = 0; off < MIB(4); off += MIB(2)) {
+            EXPECT_OK(aspace_touch(&t->process->aspace, at + off, ACCESS_WRITE));
+        }
+        EXPECT_OK(fake_call(t, SYS_VMO_UNMAP, 0, at, MIB(4), 0, 0, 0));
+        if (i == 0) held = page_free_count();
+    }
+    EXPECT_EQ(held, page_free_count());
+}
+
 TEST(vmo, pages_are_shared_zeroed_and_given_back)
 {
     fake_start();
