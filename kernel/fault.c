@@ -108,8 +108,9 @@ void fault_handle(struct thread *t, uint64_t esr, uint64_t far)
     if ((ec == EC_IABT_LOWER || ec == EC_DABT_LOWER) && is_translation_fault(esr)) {
         err_t e = aspace_touch(&t->process->aspace, far, access_of(esr));
         if (e == OK) return;
-        if (e == ERR_NO_MEMORY)
+        if (e == ERR_NO_MEMORY) {
             klog("kernel: memory is out: process \"%s\" wants a page\n", t->process->name);
+        }
     }
     const struct frame *f = &t->frame;
     const uint64_t words[1 + IPC_WORDS] = {
