@@ -31,4 +31,5 @@ void boot_main_domain(struct boot *b);
 /** Devices of one domain: found, mapped, lines routed. False: refused, with a log line. Used by both. */
 bool boot_devices(struct boot *b, struct domain *d);
 /** An image of the pack, checked against its hash. NULL: missing or wrong, *why says which. */
-const void *boot_image(const struct boot *b, const struct manifest_domain *conf, uint64_t *bytes, const char **why);
+const void *boot_image(const struct boot *b, const struct manifest_domain *conf, uint64_t *bytes,
+                       const char **why);

@@ -16,17 +16,19 @@
 #include "lib/sha256.h"
 #include "lib/string.h"
 
-#define DOMAIN_RAM_ALIGN MIB(2)
+#define DOMAIN_RAM_ALIGN    MIB(2)
 #define DRIVER_DEVICE_INTID 32
 #define DRIVER_LINK_INTID   48
 
-const void *boot_image(const struct boot *b, const struct manifest_domain *conf, uint64_t *bytes, const char **why)
+const void *boot_image(const struct boot *b, const struct manifest_domain *conf, uint64_t *bytes,
+                       const char **why)
 {
     const void *data;
     const void *pack = (const void *)(uintptr_t)b->platform.initrd.start.raw;
     uint8_t hash[SHA256_BYTES];
     *why = "is not in the system pack";
-    if (cpio_find(pack, b->platform.initrd.size_bytes, conf->image, &data, bytes) != OK) return NULL;
+    if (cpio_find(pack, b->platform.initrd.size_bytes, conf->image, &data, bytes) != OK)
+        return NULL;
     sha256(data, *bytes, hash);
     *why = "does not match its hash";
     if (memcmp(hash, conf->hash, sizeof hash)) return NULL;
@@ -35,8 +37,12 @@ const void *boot_image(const struct boot *b, const struct manifest_domain *conf,
     if (*bytes < sizeof h) return NULL;
     memcpy(&h, data, sizeof h);
     uint64_t fixed = h.text_bytes + h.rodata_bytes;
-    if (h.magic != IMAGE_MAGIC || h.file_bytes != *bytes || h.text_bytes > *bytes || h.rodata_bytes > *bytes) return NULL;
-    if (((h.text_bytes | h.rodata_bytes | h.mem_bytes) & (PAGE_SIZE - 1)) || fixed > ALIGN_UP(*bytes, PAGE_SIZE)) return NULL;
+    if (h.magic != IMAGE_MAGIC || h.file_bytes != *bytes || h.text_bytes > *bytes ||
+        h.rodata_bytes > *bytes)
+        return NULL;
+    if (((h.text_bytes | h.rodata_bytes | h.mem_bytes) & (PAGE_SIZE - 1)) ||
+        fixed > ALIGN_UP(*bytes, PAGE_SIZE))
+        return NULL;
     if (h.mem_bytes < *bytes || !h.text_bytes) return NULL;
     return data;
 }
@@ -48,12 +54,15 @@ static void refuse(struct domain *d, const char *what, const char *why)
 }
 
 /* A PCI function for this domain: BAR0 assigned, stream closed but reported. */
-static bool device_pci(struct boot *b, struct domain_device *dev, const struct manifest_device *conf)
+static bool device_pci(struct boot *b, struct domain_device *dev,
+                       const struct manifest_device *conf)
 {
     (void)b;
     const struct pci_function *f = NULL;
     for (uint32_t i = 0; i < pci_function_count() && !f; i++) {
-        if (pci_function_at(i)->slot == conf->slot && pci_function_at(i)->class_code == conf->class_code) f = pci_function_at(i);
+        if (pci_function_at(i)->slot == conf->slot &&
+            pci_function_at(i)->class_code == conf->class_code)
+            f = pci_function_at(i);
     }
     if (!f || f->bypasses_iommu || pci_assign(conf->slot, &dev->mmio) != OK) return false;
     dev->is_pci = true;
@@ -65,7 +74,8 @@ static bool device_pci(struct boot *b, struct domain_device *dev, const struct m
     return smmu_stream_close(dev->stream_id) == OK;
 }
 
-static bool device_node(struct boot *b, struct domain_device *dev, const struct manifest_device *conf)
+static bool device_node(struct boot *b, struct domain_device *dev,
+                        const struct manifest_device *conf)
 {
     struct platform_device found;
     if (platform_device(b->fdt, conf->path, &found) != OK) return false;
@@ -113,10 +123,12 @@ static err_t map_driver_ram(struct domain *d, const struct image_header *h)
     uint64_t fixed = h->text_bytes + h->rodata_bytes;
     err_t e = s2_map(&d->s2, ipa, d->ram.start, h->text_bytes, S2_MEM_RX);
     if (e == OK && h->rodata_bytes) {
-        e = s2_map(&d->s2, (ipa_t){ ipa.raw + h->text_bytes }, (pa_t){ d->ram.start.raw + h->text_bytes }, h->rodata_bytes, S2_MEM_RO);
+        e = s2_map(&d->s2, (ipa_t){ ipa.raw + h->text_bytes },
+                   (pa_t){ d->ram.start.raw + h->text_bytes }, h->rodata_bytes, S2_MEM_RO);
     }
     if (e != OK) return e;
-    return s2_map(&d->s2, (ipa_t){ ipa.raw + fixed }, (pa_t){ d->ram.start.raw + fixed }, d->ram.size_bytes - fixed, S2_MEM_RW);
+    return s2_map(&d->s2, (ipa_t){ ipa.raw + fixed }, (pa_t){ d->ram.start.raw + fixed },
+                  d->ram.size_bytes - fixed, S2_MEM_RW);
 }
 
 static void vcpu_setup(struct domain *d)
@@ -159,7 +171,8 @@ static void build_driver(struct boot *b, struct domain *d)
     memcpy(&h, image, sizeof h);
     d->ram = boot_memory_take(d->conf->memory_bytes, DOMAIN_RAM_ALIGN, false);
     d->pristine = boot_memory_take(ALIGN_UP(bytes, PAGE_SIZE), PAGE_SIZE, false);
-    if (!d->ram.size_bytes || !d->pristine.size_bytes || h.mem_bytes > d->ram.size_bytes - PAGE_SIZE) {
+    if (!d->ram.size_bytes || !d->pristine.size_bytes ||
+        h.mem_bytes > d->ram.size_bytes - PAGE_SIZE) {
         refuse(d, d->conf->image, "does not fit in memory");
         return;
     }
@@ -196,7 +209,8 @@ static err_t map_server_window(const struct link *l)
     err_t e = OK;
     if (ro) e = s2_map(s2, l->server_window, l->window.start, ro, S2_MEM_RO);
     if (e != OK) return e;
-    return s2_map(s2, (ipa_t){ l->server_window.raw + ro }, (pa_t){ l->window.start.raw + ro }, l->window.size_bytes - ro, S2_MEM_RW);
+    return s2_map(s2, (ipa_t){ l->server_window.raw + ro }, (pa_t){ l->window.start.raw + ro },
+                  l->window.size_bytes - ro, S2_MEM_RW);
 }
 
 static void build_link(struct boot *b, const struct manifest_link *conf, uint32_t nth)
@@ -210,8 +224,11 @@ static void build_link(struct boot *b, const struct manifest_link *conf, uint32_
         return;
     }
     l->window = boot_memory_take(conf->window_bytes, DOMAIN_RAM_ALIGN, false);
-    struct pa_range regs = boot_memory_take(PAGE_SIZE, PAGE_SIZE, false); /* never mapped anywhere: accesses trap */
-    if (!l->window.size_bytes || !regs.size_bytes) boot_refuse("hyp: no memory for the window of link %s: give the machine more RAM", conf->name);
+    struct pa_range regs = boot_memory_take(PAGE_SIZE, PAGE_SIZE,
+                                            false); /* never mapped anywhere: accesses trap */
+    if (!l->window.size_bytes || !regs.size_bytes)
+        boot_refuse("hyp: no memory for the window of link %s: give the machine more RAM",
+                    conf->name);
     memset((void *)(uintptr_t)l->window.start.raw, 0, l->window.size_bytes);
     l->client_window.raw = l->window.start.raw;
     l->client_regs.raw = regs.start.raw;
@@ -220,7 +237,8 @@ static void build_link(struct boot *b, const struct manifest_link *conf, uint32_
     l->server_intid = DRIVER_LINK_INTID + nth;
     l->client_intid = main_intid_take(l->client);
     vgic_allow(&l->server->vcpu, l->server_intid, true, 0);
-    if (map_server_window(l) != OK || s2_map(&l->client->s2, l->client_window, l->window.start, l->window.size_bytes, S2_MEM_RW) != OK) {
+    if (map_server_window(l) != OK || s2_map(&l->client->s2, l->client_window, l->window.start,
+                                             l->window.size_bytes, S2_MEM_RW) != OK) {
         boot_refuse("hyp: link %s: its window cannot be mapped", conf->name);
     }
     (void)b;

@@ -16,7 +16,8 @@ static struct {
 
 static void take(uint64_t start, uint64_t end, bool for_main)
 {
-    if (taken.count == TAKEN_MAX) boot_refuse("hyp: more than %d memory ranges: the manifest has too many parts", TAKEN_MAX);
+    if (taken.count == TAKEN_MAX)
+        boot_refuse("hyp: more than %d memory ranges: the manifest has too many parts", TAKEN_MAX);
     taken.range[taken.count].start = start;
     taken.range[taken.count].end = end;
     taken.range[taken.count++].main = for_main;
@@ -27,11 +28,13 @@ void boot_memory_start(const struct boot *b)
     taken.b = b;
     taken.count = 0;
     struct pa_range image = mmu_image();
-    take(ALIGN_DOWN(image.start.raw, PAGE_SIZE), ALIGN_UP(image.start.raw + image.size_bytes, PAGE_SIZE), false);
+    take(ALIGN_DOWN(image.start.raw, PAGE_SIZE),
+         ALIGN_UP(image.start.raw + image.size_bytes, PAGE_SIZE), false);
     const struct platform *p = &b->platform;
     for (uint32_t i = 0; i < p->reserved_count; i++) {
         uint64_t start = p->reserved[i].start.raw;
-        take(ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(start + p->reserved[i].size_bytes, PAGE_SIZE), false);
+        take(ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(start + p->reserved[i].size_bytes, PAGE_SIZE),
+             false);
     }
     uint64_t initrd = p->initrd.start.raw, fdt = (uint64_t)(uintptr_t)b->fdt;
     take(ALIGN_DOWN(initrd, PAGE_SIZE), ALIGN_UP(initrd + p->initrd.size_bytes, PAGE_SIZE), true);
@@ -81,7 +84,8 @@ uint64_t boot_memory_el2(void)
 static uint64_t stretch_end(uint64_t at, uint64_t end)
 {
     for (uint32_t i = 0; i < taken.count; i++) {
-        if (!taken.range[i].main && taken.range[i].start >= at) end = MIN(end, taken.range[i].start);
+        if (!taken.range[i].main && taken.range[i].start >= at)
+            end = MIN(end, taken.range[i].start);
     }
     return end;
 }

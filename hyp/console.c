@@ -10,9 +10,9 @@
 
 #include "abi/domain.h"
 
-#define RING_BYTES 32768 /* a power of two */
-#define LINE_MAX   200
-#define PIECE_MAX  120
+#define RING_BYTES  32768 /* a power of two */
+#define LINE_MAX    200
+#define PIECE_MAX   120
 #define TX_POLL_MAX 100000 /* boot and panic only: a dead UART must not stop them */
 
 static struct {
@@ -32,7 +32,7 @@ static void uart_put(char c)
 {
     bool dw = console.uart_kind == 2;
     for (int i = 0; i < TX_POLL_MAX; i++) {
-        bool room = dw ? (mmio_read32(console.uart + 0x14) & 0x20) != 0 /* LSR.THRE */
+        bool room = dw ? (mmio_read32(console.uart + 0x14) & 0x20) != 0  /* LSR.THRE */
                        : (mmio_read32(console.uart + 0x18) & 0x20) == 0; /* PL011 FR.TXFF */
         if (room) break;
     }
@@ -118,7 +118,8 @@ void panic_at(const char *what, const char *file, int line)
         bool booting = console.uart_ours;
         console.panicking = true;
         console.uart_ours = console.uart_kind != 0;
-        log_line("hyp: PANIC: %s (%s:%d): %s", what, file, line, booting ? "stopped" : "the machine restarts");
+        log_line("hyp: PANIC: %s (%s:%d): %s", what, file, line,
+                 booting ? "stopped" : "the machine restarts");
         if (!booting) psci_call(PSCI_FW_SYSTEM_RESET); /* a boot that fails would only fail again */
     }
     for (;;) __asm__ volatile("wfi");

@@ -57,7 +57,8 @@ void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint
 {
     if (d->state != DOMAIN_RUNNING) return;
     if (d->index == 0) {
-        log_line("hyp: main died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx", cause_text[cause], detail, info, d->vcpu.regs.pc);
+        log_line("hyp: main died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx", cause_text[cause],
+                 detail, info, d->vcpu.regs.pc);
         panic_at("the main domain died", __FILE__, __LINE__);
     }
     d->state = DOMAIN_DEAD;
@@ -79,8 +80,8 @@ void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint
     life_dump_take(d);
     link_server_died(d);
     link_client_died(d);
-    log_line("%s: died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx, generation %u", d->name, cause_text[cause], detail, info,
-             d->death.pc, d->generation);
+    log_line("%s: died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx, generation %u", d->name,
+             cause_text[cause], detail, info, d->death.pc, d->generation);
     struct domain *main_domain = &domains.table[0];
     vgic_raise(&main_domain->vcpu, main_domain->event_intid);
 }

@@ -26,8 +26,8 @@ struct domain_device {
 
 struct domain {
     char name[DOMAIN_NAME_MAX];
-    uint32_t index; /* 0 = main */
-    uint16_t vmid;  /* index + 1 */
+    uint32_t index;                     /* 0 = main */
+    uint16_t vmid;                      /* index + 1 */
     const struct manifest_domain *conf; /* borrowed: the manifest lives for ever */
     enum domain_state state;
     uint32_t generation;
@@ -46,18 +46,18 @@ struct domain {
     uint32_t event_intid;     /* main: some domain died */
     struct s2 s2;
     ipa_t gicd_ipa, gicr_ipa; /* emulated, unmapped */
-    struct vcpu vcpu; /* one for now; its struct says which domain it is of */
+    struct vcpu vcpu;         /* one for now; its struct says which domain it is of */
 
     uint32_t device_count;
     struct domain_device device[BOOT_DEVICE_MAX];
 
-    uint32_t violations;  /* in this period, for on-violation = inject */
-    uint64_t log_budget;  /* bytes it may still log in this period */
+    uint32_t violations; /* in this period, for on-violation = inject */
+    uint64_t log_budget; /* bytes it may still log in this period */
     uint64_t log_period_end_ticks;
 
     struct {
-        uint32_t step;         /* index in life.c's sequence */
-        uint64_t progress;     /* bytes done within the step */
+        uint32_t step;     /* index in life.c's sequence */
+        uint64_t progress; /* bytes done within the step */
     } rebirth;
 };
 

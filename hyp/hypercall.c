@@ -19,7 +19,7 @@
 
 struct hyp_stats hyp_stats;
 
-#define LOG_WRITE_MAX  40
+#define LOG_WRITE_MAX      40
 #define LOG_BYTES_A_SECOND 8192 /* of each driver domain; more is dropped */
 
 /* The bytes that LOG_WRITE and PANIC carry in x2..x6. Returns their count, 0 for a bad one. */
@@ -228,7 +228,7 @@ static err_t call_stats(struct vcpu *v)
 
 typedef err_t (*call_handler)(struct vcpu *);
 #define CALL_COUNT 16
-#define AT(id) [(id)-HVC_BASE]
+#define AT(id)     [(id)-HVC_BASE]
 static const call_handler calls[CALL_COUNT] = {
     AT(HVC_LOG_WRITE) = call_log_write,     AT(HVC_PANIC) = call_panic,
     AT(HVC_DMA_ENABLE) = call_dma_enable,   AT(HVC_LOG_READ) = call_log_read,
@@ -280,13 +280,14 @@ void hypercall_psci(struct vcpu *v)
         x[0] = 0x10001;
         break;
     case PSCI_FEATURES:
-        x[0] = x[1] == PSCI_VERSION || x[1] == PSCI_SYSTEM_OFF || x[1] == PSCI_SYSTEM_RESET || x[1] == PSCI_CPU_ON ||
-                               x[1] == PSCI_AFFINITY_INFO
+        x[0] = x[1] == PSCI_VERSION || x[1] == PSCI_SYSTEM_OFF || x[1] == PSCI_SYSTEM_RESET ||
+                               x[1] == PSCI_CPU_ON || x[1] == PSCI_AFFINITY_INFO
                        ? 0
                        : PSCI_NOT_SUPPORTED;
         break;
     case PSCI_CPU_ON:
-        x[0] = (x[1] & 0xff00ffffffUL) == 0 ? PSCI_ALREADY_ON : PSCI_INVALID; /* one vCPU a domain */
+        x[0] = (x[1] & 0xff00ffffffUL) == 0 ? PSCI_ALREADY_ON
+                                            : PSCI_INVALID; /* one vCPU a domain */
         break;
     case PSCI_CPU_OFF:
         x[0] = PSCI_DENIED;

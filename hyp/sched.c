@@ -18,7 +18,7 @@ static struct {
     uint32_t count;
     uint64_t since_ticks; /* current runs since; 0 while idle */
     uint64_t entry_ticks;
-    uint64_t turn;        /* FIFO among equals: who waited longest */
+    uint64_t turn; /* FIFO among equals: who waited longest */
     uint64_t last_turn[DOMAIN_MAX];
 } sched;
 
@@ -103,7 +103,8 @@ static uint64_t next_event(const struct vcpu *next, uint64_t now)
         }
     }
     if (next && rival && next->cpu.period_ticks) {
-        at = MIN(at, next->cpu.left_ticks ? now + next->cpu.left_ticks : next->cpu.period_end_ticks);
+        at = MIN(at,
+                 next->cpu.left_ticks ? now + next->cpu.left_ticks : next->cpu.period_end_ticks);
     }
     return at;
 }
@@ -192,7 +193,8 @@ void sched_timer(void)
     arch_timer_set(UINT64_MAX);
     for (uint32_t i = 0; i < sched.count; i++) {
         struct vcpu *v = sched.list[i];
-        if (v != sched.current && v->state == VCPU_WAITING && vtimer_is_armed(v) && v->sys.cntv_cval <= now) {
+        if (v != sched.current && v->state == VCPU_WAITING && vtimer_is_armed(v) &&
+            v->sys.cntv_cval <= now) {
             vcpu_wake(v); /* its line rises as soon as it is loaded */
         }
     }

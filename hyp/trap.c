@@ -16,25 +16,26 @@
 
 enum trap_verdict { TRAP_RESUME, TRAP_SKIP, TRAP_INJECT_UNDEF, TRAP_INJECT_ABORT };
 
-#define EC_WFX     0x01
-#define EC_FP      0x07
-#define EC_HVC64   0x16
-#define EC_SMC64   0x17
-#define EC_SYS64   0x18
-#define EC_IABT    0x20
-#define EC_DABT    0x24
+#define EC_WFX   0x01
+#define EC_FP    0x07
+#define EC_HVC64 0x16
+#define EC_SMC64 0x17
+#define EC_SYS64 0x18
+#define EC_IABT  0x20
+#define EC_DABT  0x24
 
 /* ISS of a data abort, Arm ARM "ISS encoding for an exception from a Data Abort". */
-#define DABT_ISV BIT(24)
-#define DABT_SAS BITS(23, 22)
-#define DABT_SSE BIT(21)
-#define DABT_SRT BITS(20, 16)
-#define DABT_SF  BIT(15)
-#define DABT_CM  BIT(8)
-#define DABT_S1PTW BIT(7)
-#define DABT_WNR BIT(6)
+#define DABT_ISV      BIT(24)
+#define DABT_SAS      BITS(23, 22)
+#define DABT_SSE      BIT(21)
+#define DABT_SRT      BITS(20, 16)
+#define DABT_SF       BIT(15)
+#define DABT_CM       BIT(8)
+#define DABT_S1PTW    BIT(7)
+#define DABT_WNR      BIT(6)
 #define DABT_FSC_KIND BITS(5, 2)
-#define FSC_TRANSLATION 1 /* the only stage-2 fault for which HPFAR_EL2 is architecturally valid without S1PTW */
+#define FSC_TRANSLATION \
+    1 /* the only stage-2 fault for which HPFAR_EL2 is architecturally valid without S1PTW */
 
 #define VIOLATIONS_MAX 4096 /* a second, for domains that get the architecture's answer */
 
@@ -65,7 +66,8 @@ void trap_line_owner(uint32_t pintid, struct domain *d, uint32_t vintid)
 }
 
 /* The domain did what it must not: drivers die, main and guests get the architecture's answer, up to a ceiling. */
-static enum trap_verdict violation(struct vcpu *v, enum death_cause cause, uint64_t detail, uint64_t info, enum trap_verdict answer)
+static enum trap_verdict violation(struct vcpu *v, enum death_cause cause, uint64_t detail,
+                                   uint64_t info, enum trap_verdict answer)
 {
     struct domain *d = v->domain;
     if (d->conf->on_violation == MANIFEST_KILL) {
@@ -146,7 +148,8 @@ static enum trap_verdict on_data_abort(struct vcpu *v, const struct world_syndro
     ipa_t ipa = { (s->hpfar & ~0xfUL) << 8 | (s->far & (PAGE_SIZE - 1)) };
     uint64_t esr = s->esr;
     bool is_write = esr & DABT_WNR;
-    if ((esr & DABT_ISV) && !(esr & (DABT_S1PTW | DABT_CM)) && FIELD_OF(DABT_FSC_KIND, esr) == FSC_TRANSLATION) {
+    if ((esr & DABT_ISV) && !(esr & (DABT_S1PTW | DABT_CM)) &&
+        FIELD_OF(DABT_FSC_KIND, esr) == FSC_TRANSLATION) {
         uint32_t size_bytes = 1U << FIELD_OF(DABT_SAS, esr), rt = (uint32_t)FIELD_OF(DABT_SRT, esr);
         uint64_t mask = size_bytes == 8 ? UINT64_MAX : BIT(size_bytes * 8) - 1;
         uint64_t value = is_write ? reg_get(v, rt) & mask : 0;
@@ -158,7 +161,8 @@ static enum trap_verdict on_data_abort(struct vcpu *v, const struct world_syndro
             if (!is_write) reg_set(v, rt, value);
             return TRAP_SKIP;
         }
-        if (e != ERR_NO_ENTRY) return violation(v, CAUSE_PROTOCOL, ipa.raw, (uint64_t)e, TRAP_INJECT_ABORT);
+        if (e != ERR_NO_ENTRY)
+            return violation(v, CAUSE_PROTOCOL, ipa.raw, (uint64_t)e, TRAP_INJECT_ABORT);
     }
     return violation(v, CAUSE_FAULT, ipa.raw, esr, TRAP_INJECT_ABORT);
 }
@@ -176,7 +180,7 @@ static enum trap_verdict on_forbidden(struct vcpu *v, const struct world_syndrom
 
 typedef enum trap_verdict (*trap_handler)(struct vcpu *, const struct world_syndrome *);
 static const trap_handler trap_table[64] = {
-    [EC_WFX] = on_wfx,      [EC_FP] = on_fp,        [EC_SMC64] = on_smc,
+    [EC_WFX] = on_wfx,      [EC_FP] = on_fp,           [EC_SMC64] = on_smc,
     [EC_SYS64] = on_sysreg, [EC_IABT] = on_code_abort, [EC_DABT] = on_data_abort,
 }; /* an empty slot means the domain's on-violation: kill or inject */
 
@@ -252,7 +256,9 @@ struct vcpu *trap_irq(struct vcpu *v)
 struct vcpu *trap_serror(struct vcpu *v)
 {
     sched_enter(arch_ticks());
-    domain_kill(v->domain, CAUSE_FORBIDDEN, 0, v->regs.pc); /* an external error while it ran: it is the one that touched something */
+    domain_kill(
+            v->domain, CAUSE_FORBIDDEN, 0,
+            v->regs.pc); /* an external error while it ran: it is the one that touched something */
     return sched_exit();
 }
 
@@ -266,6 +272,7 @@ struct vcpu *trap_aarch32(struct vcpu *v)
 void trap_own_fault(uint64_t kind, uint64_t pc, uint64_t sp)
 {
     struct world_syndrome s = world_syndrome();
-    log_line("hyp: exception %lu at EL2: pc 0x%lx sp 0x%lx esr 0x%lx far 0x%lx", kind, pc, sp, s.esr, s.far);
+    log_line("hyp: exception %lu at EL2: pc 0x%lx sp 0x%lx esr 0x%lx far 0x%lx", kind, pc, sp,
+             s.esr, s.far);
     panic_at("exception at EL2", __FILE__, __LINE__);
 }

@@ -36,12 +36,12 @@ struct vcpu {
     struct domain *domain; /* borrowed: the struct that embeds this one */
     enum vcpu_state state;
     uint32_t priority;
-    bool fp_owned; /* the FP registers hold this vCPU's values */
+    bool fp_owned;                                /* the FP registers hold this vCPU's values */
     uint64_t fp[66] __attribute__((aligned(16))); /* q0..q31, fpsr, fpcr */
     struct {
         uint64_t budget_ticks, period_ticks; /* 0, 0: unlimited */
         uint64_t left_ticks;
-        uint64_t period_end_ticks; /* replenished lazily when looked at after this */
+        uint64_t period_end_ticks;     /* replenished lazily when looked at after this */
         uint64_t run_ticks, el2_ticks; /* totals */
     } cpu;
 };

@@ -12,13 +12,15 @@ struct domain;
 struct vgic {
     uint32_t enabled[VGIC_INTID_MAX / 32];
     uint32_t pending[VGIC_INTID_MAX / 32]; /* latched here, not in a list register */
-    uint32_t active[VGIC_INTID_MAX / 32]; /* as a guest wrote it: kept for GICv3 save and restore, no effect on delivery */
+    uint32_t active
+            [VGIC_INTID_MAX /
+             32]; /* as a guest wrote it: kept for GICv3 save and restore, no effect on delivery */
     uint32_t edge[VGIC_INTID_MAX / 32];    /* ICFGR */
     uint32_t allowed[VGIC_INTID_MAX / 32]; /* this domain owns it; others are RAZ/WI */
     uint32_t linked[VGIC_INTID_MAX / 32];  /* a physical interrupt stands behind it */
     uint8_t priority[VGIC_INTID_MAX];
     uint16_t pintid[VGIC_INTID_MAX]; /* for linked ones */
-    uint32_t pending_words; /* bit w: pending[w] is not 0 */
+    uint32_t pending_words;          /* bit w: pending[w] is not 0 */
     uint32_t ctlr;                   /* GICD_CTLR group enables */
     uint32_t waker;                  /* GICR_WAKER */
     uint64_t lr[VGIC_LR_COUNT];
@@ -50,4 +52,5 @@ bool vgic_is_deliverable(const struct vcpu *v);
  * One trapped access to the emulated distributor (is_dist) or redistributor frame. Offsets nobody defined read 0, writes are ignored.
  * Context: EL2, v is loaded.
  */
-void vgic_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, uint32_t size_bytes, uint64_t *value);
+void vgic_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, uint32_t size_bytes,
+                 uint64_t *value);

@@ -4,13 +4,26 @@
 #include "hyp/domain.h"
 #include "hyp/vgic.h"
 
-enum reg_kind { REG_NONE, REG_ENABLE, REG_DISABLE, REG_PEND, REG_UNPEND, REG_ACTIVATE, REG_DEACTIVATE, REG_GROUP, REG_PRIORITY, REG_CONFIG, REG_ROUTER };
+enum reg_kind {
+    REG_NONE,
+    REG_ENABLE,
+    REG_DISABLE,
+    REG_PEND,
+    REG_UNPEND,
+    REG_ACTIVATE,
+    REG_DEACTIVATE,
+    REG_GROUP,
+    REG_PRIORITY,
+    REG_CONFIG,
+    REG_ROUTER
+};
 
 /* Register blocks that the distributor and the SGI frame have in common, by 128-byte slice of the first 2 KiB. */
 static const uint8_t slices[16] = {
-    [1] = REG_GROUP,     [2] = REG_ENABLE,   [3] = REG_DISABLE,    [4] = REG_PEND,      [5] = REG_UNPEND,
-    [6] = REG_ACTIVATE,  [7] = REG_DEACTIVATE, [8] = REG_PRIORITY, [9] = REG_PRIORITY,  [10] = REG_PRIORITY,
-    [11] = REG_PRIORITY, [12] = REG_PRIORITY, [13] = REG_PRIORITY, [14] = REG_PRIORITY, [15] = REG_PRIORITY,
+    [1] = REG_GROUP,     [2] = REG_ENABLE,    [3] = REG_DISABLE,    [4] = REG_PEND,
+    [5] = REG_UNPEND,    [6] = REG_ACTIVATE,  [7] = REG_DEACTIVATE, [8] = REG_PRIORITY,
+    [9] = REG_PRIORITY,  [10] = REG_PRIORITY, [11] = REG_PRIORITY,  [12] = REG_PRIORITY,
+    [13] = REG_PRIORITY, [14] = REG_PRIORITY, [15] = REG_PRIORITY,
 };
 
 static enum reg_kind kind_of(uint64_t offset, uint64_t *in_block)
@@ -63,7 +76,8 @@ static void each_bit(struct vcpu *v, enum reg_kind kind, uint32_t w, uint32_t bi
 }
 
 /* Bitmap registers; w = word. Only owned interrupts can be seen or changed. */
-static void access_bits(struct vcpu *v, enum reg_kind kind, uint32_t w, bool is_write, uint64_t *value)
+static void access_bits(struct vcpu *v, enum reg_kind kind, uint32_t w, bool is_write,
+                        uint64_t *value)
 {
     struct vgic *g = &v->vgic;
     if (w >= VGIC_INTID_MAX / 32) {
@@ -74,14 +88,15 @@ static void access_bits(struct vcpu *v, enum reg_kind kind, uint32_t w, bool is_
         each_bit(v, kind, w, (uint32_t)*value & g->allowed[w]);
         return;
     }
-    const uint32_t *map = kind == REG_GROUP                              ? g->allowed /* all group 1 */
-                          : kind == REG_ENABLE || kind == REG_DISABLE    ? g->enabled
-                          : kind == REG_PEND || kind == REG_UNPEND       ? g->pending
-                                                                         : g->active;
+    const uint32_t *map = kind == REG_GROUP                           ? g->allowed /* all group 1 */
+                          : kind == REG_ENABLE || kind == REG_DISABLE ? g->enabled
+                          : kind == REG_PEND || kind == REG_UNPEND    ? g->pending
+                                                                      : g->active;
     *value = map[w] & g->allowed[w];
 }
 
-static void access_priority(struct vcpu *v, uint64_t first, bool is_write, uint32_t size_bytes, uint64_t *value)
+static void access_priority(struct vcpu *v, uint64_t first, bool is_write, uint32_t size_bytes,
+                            uint64_t *value)
 {
     uint64_t out = 0;
     for (uint32_t i = 0; i < size_bytes && i < 4; i++) {
@@ -104,7 +119,8 @@ static uint64_t read_config(const struct vgic *g, uint64_t first)
     return out;
 }
 
-static bool access_common(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, uint32_t size_bytes, uint64_t *value)
+static bool access_common(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write,
+                          uint32_t size_bytes, uint64_t *value)
 {
     uint64_t in = 0;
     enum reg_kind kind = kind_of(offset, &in);
@@ -121,13 +137,16 @@ static bool access_common(struct vcpu *v, bool is_dist, uint64_t offset, bool is
     return true;
 }
 
-void vgic_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, uint32_t size_bytes, uint64_t *value)
+void vgic_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, uint32_t size_bytes,
+                 uint64_t *value)
 {
     struct vgic *g = &v->vgic;
     uint64_t in = *value;
     if (!is_write) *value = 0;
     bool sgi_frame = !is_dist && offset >= 0x10000;
-    if ((is_dist || sgi_frame) && access_common(v, is_dist, sgi_frame ? offset - 0x10000 : offset, is_write, size_bytes, value)) return;
+    if ((is_dist || sgi_frame) && access_common(v, is_dist, sgi_frame ? offset - 0x10000 : offset,
+                                                is_write, size_bytes, value))
+        return;
     if (is_dist && offset == 0x0000) { /* GICD_CTLR: ARE and DS read as one */
         if (is_write) g->ctlr = (uint32_t)in & 3;
         if (!is_write) *value = g->ctlr | BIT(4) | BIT(6);

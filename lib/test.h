@@ -45,69 +45,69 @@ bool test_panics(void (*fn)(void *arg), void *arg);
         }                                                          \
     } while (0)
 
-#define EXPECT_NE(unwanted, got)                                                  \
-    do {                                                                          \
-        uint64_t unwanted_ = (uint64_t)(unwanted), got_ = (uint64_t)(got);        \
-        if (unwanted_ == got_) {                                                  \
+#define EXPECT_NE(unwanted, got)                                                   \
+    do {                                                                           \
+        uint64_t unwanted_ = (uint64_t)(unwanted), got_ = (uint64_t)(got);         \
+        if (unwanted_ == got_) {                                                   \
             test_fail(__FILE__, __LINE__, #got " != " #unwanted, unwanted_, got_); \
-        }                                                                         \
+        }                                                                          \
     } while (0)
 
 /* bound op got, e.g. EXPECT_LE(4096, sizeof(x)): got <= bound */
-#define EXPECT_LE(bound, got)                                                 \
-    do {                                                                      \
-        uint64_t bound_ = (uint64_t)(bound), got_ = (uint64_t)(got);          \
-        if (got_ > bound_) {                                                  \
-            test_fail(__FILE__, __LINE__, #got " <= " #bound, bound_, got_);  \
-        }                                                                     \
+#define EXPECT_LE(bound, got)                                                \
+    do {                                                                     \
+        uint64_t bound_ = (uint64_t)(bound), got_ = (uint64_t)(got);         \
+        if (got_ > bound_) {                                                 \
+            test_fail(__FILE__, __LINE__, #got " <= " #bound, bound_, got_); \
+        }                                                                    \
     } while (0)
 
-#define EXPECT_GE(bound, got)                                                 \
-    do {                                                                      \
-        uint64_t bound_ = (uint64_t)(bound), got_ = (uint64_t)(got);          \
-        if (got_ < bound_) {                                                  \
-            test_fail(__FILE__, __LINE__, #got " >= " #bound, bound_, got_);  \
-        }                                                                     \
+#define EXPECT_GE(bound, got)                                                \
+    do {                                                                     \
+        uint64_t bound_ = (uint64_t)(bound), got_ = (uint64_t)(got);         \
+        if (got_ < bound_) {                                                 \
+            test_fail(__FILE__, __LINE__, #got " >= " #bound, bound_, got_); \
+        }                                                                    \
     } while (0)
 
-#define EXPECT_TRUE(cond)                                        \
-    do {                                                         \
-        if (!(cond)) {                                           \
-            test_fail(__FILE__, __LINE__, #cond, 1, 0);          \
-        }                                                        \
+#define EXPECT_TRUE(cond)                               \
+    do {                                                \
+        if (!(cond)) {                                  \
+            test_fail(__FILE__, __LINE__, #cond, 1, 0); \
+        }                                               \
     } while (0)
 
-#define EXPECT_FALSE(cond)                                       \
-    do {                                                         \
-        if (cond) {                                              \
-            test_fail(__FILE__, __LINE__, #cond, 0, 1);          \
-        }                                                        \
+#define EXPECT_FALSE(cond)                              \
+    do {                                                \
+        if (cond) {                                     \
+            test_fail(__FILE__, __LINE__, #cond, 0, 1); \
+        }                                               \
     } while (0)
 
 #define EXPECT_OK(call) EXPECT_EQ(OK, call)
 
-#define EXPECT_STR(want, got)                                             \
-    do {                                                                  \
-        const char *want_ = (want), *got_ = (got);                        \
-        if (!test_same_str(want_, got_)) {                                \
-            test_fail_str(__FILE__, __LINE__, #got, want_, got_);         \
-        }                                                                 \
+#define EXPECT_STR(want, got)                                     \
+    do {                                                          \
+        const char *want_ = (want), *got_ = (got);                \
+        if (!test_same_str(want_, got_)) {                        \
+            test_fail_str(__FILE__, __LINE__, #got, want_, got_); \
+        }                                                         \
     } while (0)
 
-#define EXPECT_BYTES(want, got, size_bytes)                               \
-    do {                                                                  \
-        if (!test_same_bytes((want), (got), (size_bytes))) {              \
+#define EXPECT_BYTES(want, got, size_bytes)                                  \
+    do {                                                                     \
+        if (!test_same_bytes((want), (got), (size_bytes))) {                 \
             test_fail_note(__FILE__, __LINE__, #got " differs from " #want); \
-        }                                                                 \
+        }                                                                    \
     } while (0)
 
 /* Ends the case when it cannot go on. Only directly in a TEST body. */
-#define REQUIRE_TRUE(cond)                                       \
-    do {                                                         \
-        if (!(cond)) {                                           \
-            test_fail(__FILE__, __LINE__, #cond, 1, 0);          \
-            return;                                              \
-        }                                                        \
+#define REQUIRE_TRUE(cond)                              \
+    do {                                                \
+        if (!(cond)) {                                  \
+            test_fail(__FILE__, __LINE__, #cond, 1, 0); \
+            return;                                     \
+        }                                               \
     } while (0)
 
 #define REQUIRE_EQ(want, got)                                      \

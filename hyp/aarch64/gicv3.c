@@ -5,33 +5,33 @@
 #include "hyp/aarch64/sysreg.h"
 #include "lib/mmio.h"
 
-#define GICD_CTLR       0x0000
-#define GICD_TYPER      0x0004
-#define GICD_IGROUPR    0x0080
-#define GICD_ISENABLER  0x0100
-#define GICD_ICENABLER  0x0180
-#define GICD_ICPENDR    0x0280
-#define GICD_ICACTIVER  0x0380
-#define GICD_IPRIORITYR 0x0400
-#define GICD_ICFGR      0x0c00
-#define GICD_IROUTER    0x6000
-#define GICD_CTLR_RWP   BIT(31)
+#define GICD_CTLR        0x0000
+#define GICD_TYPER       0x0004
+#define GICD_IGROUPR     0x0080
+#define GICD_ISENABLER   0x0100
+#define GICD_ICENABLER   0x0180
+#define GICD_ICPENDR     0x0280
+#define GICD_ICACTIVER   0x0380
+#define GICD_IPRIORITYR  0x0400
+#define GICD_ICFGR       0x0c00
+#define GICD_IROUTER     0x6000
+#define GICD_CTLR_RWP    BIT(31)
 #define GICD_CTLR_ARE_NS BIT(4)
 #define GICD_CTLR_ENABLE BITS(1, 0)
 
-#define GICR_CTLR       0x0000
-#define GICR_TYPER      0x0008
-#define GICR_WAKER      0x0014
-#define GICR_SGI_BASE   0x10000
-#define GICR_FRAME      0x20000
-#define GICR_TYPER_LAST BIT(4)
-#define GICR_WAKER_SLEEP BIT(1)
+#define GICR_CTLR           0x0000
+#define GICR_TYPER          0x0008
+#define GICR_WAKER          0x0014
+#define GICR_SGI_BASE       0x10000
+#define GICR_FRAME          0x20000
+#define GICR_TYPER_LAST     BIT(4)
+#define GICR_WAKER_SLEEP    BIT(1)
 #define GICR_WAKER_CHILDREN BIT(2)
 
-#define POLL_MAX 100
-#define PRIO_EL2 0x40 /* EL2's own timer outranks every line of a domain */
+#define POLL_MAX    100
+#define PRIO_EL2    0x40 /* EL2's own timer outranks every line of a domain */
 #define PRIO_DOMAIN 0x80
-#define GUEST_PPIS ((1U << PPI_VTIMER) | (1U << PPI_PTIMER))
+#define GUEST_PPIS  ((1U << PPI_VTIMER) | (1U << PPI_PTIMER))
 
 static struct {
     uint8_t *gicd, *sgi; /* device registers; set once at boot */
@@ -79,7 +79,8 @@ static err_t redist_start(uint8_t *frame)
     }
     mmio_write8(gic.sgi + GICD_IPRIORITYR + PPI_HYP_TIMER, PRIO_EL2);
     mmio_write8(gic.sgi + GICD_IPRIORITYR + PPI_MAINTENANCE, PRIO_EL2);
-    mmio_write32(gic.sgi + GICD_ISENABLER, GUEST_PPIS | 1U << PPI_HYP_TIMER | 1U << PPI_MAINTENANCE);
+    mmio_write32(gic.sgi + GICD_ISENABLER,
+                 GUEST_PPIS | 1U << PPI_HYP_TIMER | 1U << PPI_MAINTENANCE);
     return OK;
 }
 
@@ -122,7 +123,8 @@ static uint8_t *bank(uint32_t intid)
 void gic_enable(uint32_t intid, bool on)
 {
     if (intid >= gic.spi_end) return;
-    mmio_write32(bank(intid) + (on ? GICD_ISENABLER : GICD_ICENABLER) + intid / 32 * 4, 1U << (intid & 31));
+    mmio_write32(bank(intid) + (on ? GICD_ISENABLER : GICD_ICENABLER) + intid / 32 * 4,
+                 1U << (intid & 31));
 }
 
 void gic_spi_route(uint32_t intid, bool edge)
@@ -132,7 +134,8 @@ void gic_spi_route(uint32_t intid, bool edge)
     uint32_t shift = (intid & 15) * 2;
     mmio_write32(cfg, (mmio_read32(cfg) & ~(3U << shift)) | (edge ? 2U : 0U) << shift);
     mmio_write8(gic.gicd + GICD_IPRIORITYR + intid, PRIO_DOMAIN);
-    mmio_write64(gic.gicd + GICD_IROUTER + (uint64_t)intid * 8, SYSREG_READ(mpidr_el1) & 0xff00ffffffUL);
+    mmio_write64(gic.gicd + GICD_IROUTER + (uint64_t)intid * 8,
+                 SYSREG_READ(mpidr_el1) & 0xff00ffffffUL);
 }
 
 void gic_line_kill(uint32_t intid)

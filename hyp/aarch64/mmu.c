@@ -8,20 +8,22 @@
 #include "lib/string.h"
 
 /* Stage-1 descriptors, Arm ARM "VMSAv8-64 translation table format descriptors". */
-#define S1_VALID BIT(0)
-#define S1_TABLE BIT(1) /* table at levels 0..2, page at level 3 */
-#define S1_ATTR(n) FIELD(BITS(4, 2), n)
+#define S1_VALID    BIT(0)
+#define S1_TABLE    BIT(1) /* table at levels 0..2, page at level 3 */
+#define S1_ATTR(n)  FIELD(BITS(4, 2), n)
 #define S1_RES1_EL2 BIT(6) /* AP[1]: RES1 for EL2 */
-#define S1_RO    BIT(7)
-#define S1_ISH   FIELD(BITS(9, 8), 3)
-#define S1_AF    BIT(10)
-#define S1_XN    BIT(54)
-#define S1_OA    BITS(47, 12)
+#define S1_RO       BIT(7)
+#define S1_ISH      FIELD(BITS(9, 8), 3)
+#define S1_AF       BIT(10)
+#define S1_XN       BIT(54)
+#define S1_OA       BITS(47, 12)
 STATIC_ASSERT((S1_ISH | S1_AF) == 0x700, "by hand");
 
 #define MAIR_VALUE 0xff04UL /* attr 0: device-nGnRE, attr 1: normal write-back */
 /* TCR_EL2: T0SZ 25 (39-bit VA), WB WA walks, inner-shareable, 4 KiB, RES1 bits 23 and 31; PS is added. */
-#define TCR_VALUE (BIT(31) | BIT(23) | FIELD(BITS(13, 12), 3) | FIELD(BITS(11, 10), 1) | FIELD(BITS(9, 8), 1) | 25)
+#define TCR_VALUE                                                                                 \
+    (BIT(31) | BIT(23) | FIELD(BITS(13, 12), 3) | FIELD(BITS(11, 10), 1) | FIELD(BITS(9, 8), 1) | \
+     25)
 STATIC_ASSERT(TCR_VALUE == 0x80803519UL, "by hand, Arm ARM TCR_EL2");
 
 enum { MAP_RX, MAP_RO, MAP_RW, MAP_DEV, MAP_KINDS };
@@ -38,7 +40,8 @@ static const uint64_t map_attr[MAP_KINDS] = {
 #define PEEK_VA     (WINDOW_VA + MIB(2))
 #define BLOCK_BYTES MIB(2)
 
-extern uint8_t hyp_start[], init_text_end[], init_end[], text_start[], text_end[], rodata_end[], stack_guard_end[], hyp_end[];
+extern uint8_t hyp_start[], init_text_end[], init_end[], text_start[], text_end[], rodata_end[],
+        stack_guard_end[], hyp_end[];
 void el2_mmu_on(uint64_t root_pa, uint64_t tcr, uint64_t mair, uint64_t sctlr);
 void el2_root_set(uint64_t root_pa);
 
@@ -80,7 +83,8 @@ static err_t map_range(uint64_t *root, uint64_t start, uint64_t size_bytes, int 
             table = table_at(slot);
             if (!table) return ERR_NO_MEMORY;
         }
-        if (!(*slot & S1_VALID)) *slot = at | map_attr[kind] | S1_VALID | (level == 3 ? S1_TABLE : 0);
+        if (!(*slot & S1_VALID))
+            *slot = at | map_attr[kind] | S1_VALID | (level == 3 ? S1_TABLE : 0);
         at += span;
     }
     return OK;
@@ -110,7 +114,8 @@ static err_t map_devices(uint64_t *root, const struct platform *p)
         if (e != OK) return e;
     }
     if (!p->pci.present) return OK;
-    err_t e = map_range(root, p->pci.ecam.start.raw, MIN(p->pci.ecam.size_bytes, MIB(1)), MAP_DEV); /* bus 0 */
+    err_t e = map_range(root, p->pci.ecam.start.raw, MIN(p->pci.ecam.size_bytes, MIB(1)),
+                        MAP_DEV); /* bus 0 */
     return e;
 }
 
@@ -145,7 +150,8 @@ err_t mmu_start(const struct platform *p)
     if (e == OK) e = map_devices(mmu.boot_root, p);
     if (e == OK) e = map_windows(mmu.boot_root);
     uint64_t image = addr_of(hyp_start), image_end = addr_of(hyp_end);
-    for (uint32_t i = 0; e == OK && i < p->ram_count; i++) { /* around the image: it has its own permissions */
+    for (uint32_t i = 0; e == OK && i < p->ram_count;
+         i++) { /* around the image: it has its own permissions */
         uint64_t start = p->ram[i].start.raw, end = start + p->ram[i].size_bytes;
         if (image < end && image_end > start) {
             if (image > start) e = map_range(mmu.boot_root, start, image - start, MAP_RW);
@@ -156,7 +162,8 @@ err_t mmu_start(const struct platform *p)
     if (e != OK) return e;
     cache_invalidate(image, image_end);
     uint64_t parange = MIN(SYSREG_READ(id_aa64mmfr0_el1) & 0xf, 5);
-    el2_mmu_on(addr_of(mmu.boot_root), TCR_VALUE | FIELD(BITS(18, 16), parange), MAIR_VALUE, SCTLR_EL2_ON);
+    el2_mmu_on(addr_of(mmu.boot_root), TCR_VALUE | FIELD(BITS(18, 16), parange), MAIR_VALUE,
+               SCTLR_EL2_ON);
     return OK;
 }
 
@@ -235,7 +242,9 @@ void arch_mem_copy_in(pa_t dst, const void *src, uint64_t size_bytes, bool is_co
     }
     dsb_sy();
     if (is_code) {
-        __asm__ volatile("ic ialluis" ::: "memory"); /* after the clean: no stale instruction of the old image */
+        __asm__ volatile(
+                "ic ialluis" ::
+                        : "memory"); /* after the clean: no stale instruction of the old image */
         dsb_sy();
         isb();
     }

@@ -11,17 +11,20 @@
 #include "lib/string.h"
 
 /* VTCR_EL2: 39-bit IPA, walk from level 1, WB WA walks, inner-shareable, 4 KiB; PS is added from PARange. */
-#define VTCR_VALUE (BIT(31) | FIELD(BITS(13, 12), 3) | FIELD(BITS(11, 10), 1) | FIELD(BITS(9, 8), 1) | FIELD(BITS(7, 6), 1) | 25)
+#define VTCR_VALUE                                                                      \
+    (BIT(31) | FIELD(BITS(13, 12), 3) | FIELD(BITS(11, 10), 1) | FIELD(BITS(9, 8), 1) | \
+     FIELD(BITS(7, 6), 1) | 25)
 STATIC_ASSERT(VTCR_VALUE == 0x80003559UL, "by hand, Arm ARM VTCR_EL2");
-#define HCR_VALUE \
-    ((uint64_t)HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TWI | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | BIT(31))
+#define HCR_VALUE                                                                                \
+    ((uint64_t)HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TWI | HCR_TSC | HCR_TIDCP | \
+     HCR_TACR | HCR_TSW | BIT(31))
 #define CPTR_RES1 0x33ffUL
 #define CPTR_TFP  BIT(10)
 /* MDCR_EL2: debug and PMU trapped. HPMN is kept. */
-#define MDCR_TRAPS (BIT(11) | BIT(10) | BIT(9) | BIT(8) | BIT(6) | BIT(5))
+#define MDCR_TRAPS        (BIT(11) | BIT(10) | BIT(9) | BIT(8) | BIT(6) | BIT(5))
 #define MDCR_TRAPS_PMU_OK (BIT(11) | BIT(10) | BIT(9) | BIT(8))
-#define SCTLR_EL1_RESET 0x30d00800UL
-#define PSTATE_RESET    0x3c5UL /* EL1h, DAIF masked */
+#define SCTLR_EL1_RESET   0x30d00800UL
+#define PSTATE_RESET      0x3c5UL /* EL1h, DAIF masked */
 
 void fpsimd_save(uint64_t *fp);
 void fpsimd_load(const uint64_t *fp);
@@ -151,7 +154,8 @@ void world_fp_give(struct vcpu *v)
 
 void world_fp_drop(struct vcpu *v)
 {
-    if (world.fp_owner == v) world.fp_owner = NULL; /* the next FP trap loads somebody's own values over them */
+    if (world.fp_owner == v)
+        world.fp_owner = NULL; /* the next FP trap loads somebody's own values over them */
     memset(v->fp, 0, sizeof v->fp);
 }
 
@@ -187,14 +191,19 @@ void world_inject(struct vcpu *v, bool undef, uint64_t esr, uint64_t far)
 
 struct world_syndrome world_syndrome(void)
 {
-    return (struct world_syndrome){ SYSREG_READ(esr_el2), SYSREG_READ(far_el2), SYSREG_READ(hpfar_el2) };
+    return (struct world_syndrome){ SYSREG_READ(esr_el2), SYSREG_READ(far_el2),
+                                    SYSREG_READ(hpfar_el2) };
 }
 
 bool world_sysreg(struct vcpu *v, uint32_t iss, bool is_read, uint64_t *value)
 {
-    enum { SGI1R = 0x3a3016, SGI_FIELDS = 0x3ffc1e }; /* Op0 3, Op1 0, CRn 12, CRm 11, Op2 5; Rt and direction masked */
+    enum {
+        SGI1R = 0x3a3016,
+        SGI_FIELDS = 0x3ffc1e
+    }; /* Op0 3, Op1 0, CRn 12, CRm 11, Op2 5; Rt and direction masked */
     if ((iss & SGI_FIELDS) == (SGI1R & SGI_FIELDS) && !is_read) {
-        if (*value & 1 || *value & BIT(40)) vgic_raise(v, (uint32_t)(*value >> 24 & 15)); /* to itself: one vCPU */
+        if (*value & 1 || *value & BIT(40))
+            vgic_raise(v, (uint32_t)(*value >> 24 & 15)); /* to itself: one vCPU */
         return true;
     }
     return false;

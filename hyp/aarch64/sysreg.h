@@ -24,13 +24,14 @@
 
 #define SYSREG_NAME_(reg) #reg
 #define SYSREG_NAME(reg)  SYSREG_NAME_(reg) /* expands the names below first */
-#define SYSREG_READ(reg)                                            \
-    __extension__({                                                 \
-        uint64_t value_;                                            \
+#define SYSREG_READ(reg)                                                        \
+    __extension__({                                                             \
+        uint64_t value_;                                                        \
         __asm__ volatile("mrs %0, " SYSREG_NAME(reg) : "=r"(value_)::"memory"); \
-        value_;                                                     \
+        value_;                                                                 \
     })
-#define SYSREG_WRITE(reg, value) __asm__ volatile("msr " SYSREG_NAME(reg) ", %0" ::"r"((uint64_t)(value)) : "memory")
+#define SYSREG_WRITE(reg, value) \
+    __asm__ volatile("msr " SYSREG_NAME(reg) ", %0" ::"r"((uint64_t)(value)) : "memory")
 
 static inline void isb(void)
 {
@@ -46,23 +47,23 @@ static inline void dsb_sy(void)
 }
 
 /* GICv3 CPU interface and virtualisation control, by encoding: binutils names differ between versions. */
-#define ICC_IAR1    S3_0_C12_C12_0
-#define ICC_EOIR1   S3_0_C12_C12_1
-#define ICC_DIR     S3_0_C12_C11_1
-#define ICC_PMR     S3_0_C4_C6_0
-#define ICC_CTLR    S3_0_C12_C12_4
+#define ICC_IAR1        S3_0_C12_C12_0
+#define ICC_EOIR1       S3_0_C12_C12_1
+#define ICC_DIR         S3_0_C12_C11_1
+#define ICC_PMR         S3_0_C4_C6_0
+#define ICC_CTLR        S3_0_C12_C12_4
 #define ICC_SRE_EL2_REG S3_4_C12_C9_5
 #define ICC_SRE_EL1_REG S3_0_C12_C12_5
-#define ICC_IGRPEN1 S3_0_C12_C12_7
-#define ICC_BPR1    S3_0_C12_C12_3
-#define ICH_HCR     S3_4_C12_C11_0
-#define ICH_VTR     S3_4_C12_C11_1
-#define ICH_MISR    S3_4_C12_C11_2
-#define ICH_ELRSR   S3_4_C12_C11_5
-#define ICH_VMCR    S3_4_C12_C11_7
-#define ICH_AP1R0   S3_4_C12_C9_0
-#define ICH_LR0     S3_4_C12_C12_0
-#define ICH_LR1     S3_4_C12_C12_1
-#define ICH_LR2     S3_4_C12_C12_2
-#define ICH_LR3     S3_4_C12_C12_3
+#define ICC_IGRPEN1     S3_0_C12_C12_7
+#define ICC_BPR1        S3_0_C12_C12_3
+#define ICH_HCR         S3_4_C12_C11_0
+#define ICH_VTR         S3_4_C12_C11_1
+#define ICH_MISR        S3_4_C12_C11_2
+#define ICH_ELRSR       S3_4_C12_C11_5
+#define ICH_VMCR        S3_4_C12_C11_7
+#define ICH_AP1R0       S3_4_C12_C9_0
+#define ICH_LR0         S3_4_C12_C12_0
+#define ICH_LR1         S3_4_C12_C12_1
+#define ICH_LR2         S3_4_C12_C12_2
+#define ICH_LR3         S3_4_C12_C12_3
 #endif

@@ -6,7 +6,7 @@
 #include "abi/link.h"
 #include "abi/trace.h"
 
-#define DOMAIN_MAX      8 /* domains of one system, main included; main is always index 0 */
+#define DOMAIN_MAX      8  /* domains of one system, main included; main is always index 0 */
 #define DOMAIN_NAME_MAX 32 /* bytes, NUL-terminated */
 
 /*
@@ -23,8 +23,8 @@
 #define DOMAIN_WINDOW_STEP 0x01000000UL /* so a window is at most 16 MiB */
 
 enum domain_state {
-    DOMAIN_ABSENT = 0,  /* refused at boot: device missing or image hash wrong */
-    DOMAIN_LOADED,      /* memory filled from the pristine image, not started */
+    DOMAIN_ABSENT = 0, /* refused at boot: device missing or image hash wrong */
+    DOMAIN_LOADED,     /* memory filled from the pristine image, not started */
     DOMAIN_RUNNING,
     DOMAIN_DEAD,        /* has a cause; waits for HVC_DOMAIN_STEP */
     DOMAIN_QUIESCED,    /* vCPU out, lines dead, DMA proven still; waits for scrub and reload */
@@ -34,14 +34,14 @@ enum domain_state {
 
 enum death_cause {
     CAUSE_NONE = 0,
-    CAUSE_PANIC,      /* HVC_PANIC: the domain gave itself up */
-    CAUSE_FAULT,      /* stage-2 fault: detail = IPA, info = ESR */
-    CAUSE_FORBIDDEN,  /* forbidden instruction or register: detail = ESR, info = ELR */
-    CAUSE_DMA,        /* its device was stopped at the fence: detail = address, info = stream */
-    CAUSE_HANG,       /* a watched queue made no progress: detail = link index, info = avail.idx, or HANG_NO_* */
-    CAUSE_BUDGET,     /* abuse ceiling (traps, log, interrupts per period) */
-    CAUSE_PROTOCOL,   /* reported by a client or found by EL2: detail = link index, info = what */
-    CAUSE_KILLED,     /* by the operator */
+    CAUSE_PANIC,     /* HVC_PANIC: the domain gave itself up */
+    CAUSE_FAULT,     /* stage-2 fault: detail = IPA, info = ESR */
+    CAUSE_FORBIDDEN, /* forbidden instruction or register: detail = ESR, info = ELR */
+    CAUSE_DMA,       /* its device was stopped at the fence: detail = address, info = stream */
+    CAUSE_HANG, /* a watched queue made no progress: detail = link index, info = avail.idx, or HANG_NO_* */
+    CAUSE_BUDGET,   /* abuse ceiling (traps, log, interrupts per period) */
+    CAUSE_PROTOCOL, /* reported by a client or found by EL2: detail = link index, info = what */
+    CAUSE_KILLED,   /* by the operator */
     CAUSE_COUNT
 };
 
@@ -59,11 +59,11 @@ enum step_verdict {
 /* Items of HVC_DOMAIN_INFO; each fills x1..x4 (and x5, x6 where said). */
 enum domain_item {
     DOMAIN_ITEM_NAME = 0, /* x1..x4: 32 bytes, NUL-padded */
-    DOMAIN_ITEM_STATE,    /* x1 enum domain_state, x2 generation, x3 enum death_cause, x4 detail, x5 info, x6 deaths */
-    DOMAIN_ITEM_MEMORY,   /* x1 bytes of RAM, x2 bytes of windows it serves, x3 image bytes */
-    DOMAIN_ITEM_CPU,      /* x1 ticks run, x2 EL2 ticks charged to it, x3 budget in us (0: none), x4 period in us */
-    DOMAIN_ITEM_LINKS,    /* x1 completions served in all, x2 in this incarnation, x3 links, x4 doorbells */
-    DOMAIN_ITEM_REGS,     /* last death: x1 pc, x2 sp, x3 esr, x4 far, x5 lr, x6 pstate */
+    DOMAIN_ITEM_STATE, /* x1 enum domain_state, x2 generation, x3 enum death_cause, x4 detail, x5 info, x6 deaths */
+    DOMAIN_ITEM_MEMORY, /* x1 bytes of RAM, x2 bytes of windows it serves, x3 image bytes */
+    DOMAIN_ITEM_CPU, /* x1 ticks run, x2 EL2 ticks charged to it, x3 budget in us (0: none), x4 period in us */
+    DOMAIN_ITEM_LINKS, /* x1 completions served in all, x2 in this incarnation, x3 links, x4 doorbells */
+    DOMAIN_ITEM_REGS, /* last death: x1 pc, x2 sp, x3 esr, x4 far, x5 lr, x6 pstate */
     DOMAIN_ITEM_COUNT
 };
 

@@ -25,10 +25,10 @@ enum object_type {
 };
 
 /* Rights only shrink. */
-#define RIGHT_READ    (1U << 0) /* map readable, receive, wait, query */
-#define RIGHT_WRITE   (1U << 1) /* map writable, send/call, signal, arm */
-#define RIGHT_EXEC    (1U << 2) /* map executable */
-#define RIGHT_DUP     (1U << 3)
-#define RIGHT_GRANT   (1U << 4) /* pass on in a message or to a child */
-#define RIGHT_MANAGE  (1U << 5) /* kill, start, grant into, mint a badge */
-#define RIGHT_ALL     0x3fU
+#define RIGHT_READ   (1U << 0) /* map readable, receive, wait, query */
+#define RIGHT_WRITE  (1U << 1) /* map writable, send/call, signal, arm */
+#define RIGHT_EXEC   (1U << 2) /* map executable */
+#define RIGHT_DUP    (1U << 3)
+#define RIGHT_GRANT  (1U << 4) /* pass on in a message or to a child */
+#define RIGHT_MANAGE (1U << 5) /* kill, start, grant into, mint a badge */
+#define RIGHT_ALL    0x3fU

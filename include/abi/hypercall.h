@@ -7,9 +7,10 @@
 
 #define HVC_ABI_VERSION 1
 
-#define HVC_VERSION   (HVC_BASE + 0) /* -> x1 = HVC_ABI_VERSION. The null hypercall of the benches. */
-#define HVC_LOG_WRITE (HVC_BASE + 1) /* x1 = byte count <= 40, x2..x6 = bytes: a piece of a log line */
-#define HVC_PANIC     (HVC_BASE + 2) /* as HVC_LOG_WRITE; the caller dies with CAUSE_PANIC */
+#define HVC_VERSION (HVC_BASE + 0) /* -> x1 = HVC_ABI_VERSION. The null hypercall of the benches. */
+#define HVC_LOG_WRITE \
+    (HVC_BASE + 1)               /* x1 = byte count <= 40, x2..x6 = bytes: a piece of a log line */
+#define HVC_PANIC (HVC_BASE + 2) /* as HVC_LOG_WRITE; the caller dies with CAUSE_PANIC */
 
 /*
  * Opens the DMA stream of one of the caller's devices. A fresh incarnation resets the device, waits for the proof (SDHCI
@@ -18,26 +19,31 @@
 #define HVC_DMA_ENABLE (HVC_BASE + 3) /* x1 = index of the device in bootinfo */
 
 /* Main only; everyone else gets ERR_RIGHTS. */
-#define HVC_LOG_READ     (HVC_BASE + 8)  /* x1 = position -> x1 = next position, x2 = byte count <= 32, x3..x6 bytes */
-#define HVC_DOMAIN_INFO  (HVC_BASE + 9)  /* x1 = domain, x2 = enum domain_item -> x1..x6 */
-#define HVC_DOMAIN_KILL  (HVC_BASE + 10) /* x1 = domain, x2 = CAUSE_KILLED or CAUSE_PROTOCOL, x3 detail, x4 info */
-#define HVC_DOMAIN_STEP  (HVC_BASE + 11) /* x1 = domain -> x1 = enum step_verdict, x2 = after_ns */
-#define HVC_DOMAIN_DUMP  (HVC_BASE + 12) /* x1 = domain, x2 = offset -> x1 = total bytes, x2 = count <= 32, x3..x6 */
-#define HVC_TRACE_READ   (HVC_BASE + 13) /* x1 = sequence -> x1 = sequence after it, x3..x6 = one record; ERR_NO_ENTRY: none yet */
-#define HVC_STATS        (HVC_BASE + 14) /* x1 = enum hyp_stat -> x1 = value */
+#define HVC_LOG_READ \
+    (HVC_BASE + 8) /* x1 = position -> x1 = next position, x2 = byte count <= 32, x3..x6 bytes */
+#define HVC_DOMAIN_INFO (HVC_BASE + 9) /* x1 = domain, x2 = enum domain_item -> x1..x6 */
+#define HVC_DOMAIN_KILL \
+    (HVC_BASE + 10) /* x1 = domain, x2 = CAUSE_KILLED or CAUSE_PROTOCOL, x3 detail, x4 info */
+#define HVC_DOMAIN_STEP (HVC_BASE + 11) /* x1 = domain -> x1 = enum step_verdict, x2 = after_ns */
+#define HVC_DOMAIN_DUMP \
+    (HVC_BASE + 12) /* x1 = domain, x2 = offset -> x1 = total bytes, x2 = count <= 32, x3..x6 */
+#define HVC_TRACE_READ \
+    (HVC_BASE +        \
+     13) /* x1 = sequence -> x1 = sequence after it, x3..x6 = one record; ERR_NO_ENTRY: none yet */
+#define HVC_STATS (HVC_BASE + 14) /* x1 = enum hyp_stat -> x1 = value */
 
 /* x1 = domain, which is dead: nobody restarts it for now, its links say LINK_SERVER_GONE until a HVC_DOMAIN_STEP takes it up again. */
 #define HVC_DOMAIN_GIVE_UP (HVC_BASE + 15)
 
 enum hyp_stat {
-    HYP_STAT_INTERRUPTS = 0,  /* physical interrupts acknowledged at EL2 */
-    HYP_STAT_TIMER_WRITES,    /* programmings of the EL2 timer */
-    HYP_STAT_ENTRIES,         /* entries to EL2 */
-    HYP_STAT_LONGEST_TICKS,   /* longest stretch between entry to and exit from EL2, CNTPCT ticks */
-    HYP_STAT_LONGEST_SYNDROME,/* ESR of that stretch; 0 = an interrupt */
-    HYP_STAT_DMA_EVENTS,      /* SMMU events seen, coalesced */
-    HYP_STAT_SWITCHES,        /* vCPU switches */
-    HYP_STAT_BOOT_TICKS,      /* CNTPCT at the entry to main */
-    HYP_STAT_RESET_LONGEST,   /* reading it returns and clears LONGEST_TICKS */
+    HYP_STAT_INTERRUPTS = 0, /* physical interrupts acknowledged at EL2 */
+    HYP_STAT_TIMER_WRITES,   /* programmings of the EL2 timer */
+    HYP_STAT_ENTRIES,        /* entries to EL2 */
+    HYP_STAT_LONGEST_TICKS,  /* longest stretch between entry to and exit from EL2, CNTPCT ticks */
+    HYP_STAT_LONGEST_SYNDROME, /* ESR of that stretch; 0 = an interrupt */
+    HYP_STAT_DMA_EVENTS,       /* SMMU events seen, coalesced */
+    HYP_STAT_SWITCHES,         /* vCPU switches */
+    HYP_STAT_BOOT_TICKS,       /* CNTPCT at the entry to main */
+    HYP_STAT_RESET_LONGEST,    /* reading it returns and clears LONGEST_TICKS */
     HYP_STAT_COUNT
 };

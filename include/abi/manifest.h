@@ -5,8 +5,8 @@
 
 #include "abi/bootinfo.h"
 
-#define MANIFEST_PATH_MAX 64
-#define MANIFEST_HASH_BYTES 32
+#define MANIFEST_PATH_MAX    64
+#define MANIFEST_HASH_BYTES  32
 #define MANIFEST_SERVICE_MAX 16
 
 enum manifest_dma { MANIFEST_DMA_NONE = 0, MANIFEST_DMA_SMMU, MANIFEST_DMA_GUARD };
@@ -40,13 +40,13 @@ struct manifest_domain {
 
 struct manifest_link {
     char name[BOOT_NAME_MAX];
-    uint32_t device_id;       /* virtio type: 2 block, 1 net, 4 entropy */
-    uint32_t server, client;  /* domain indices */
+    uint32_t device_id;      /* virtio type: 2 block, 1 net, 4 entropy */
+    uint32_t server, client; /* domain indices */
     uint64_t window_bytes;
     uint32_t queue_count, queue_size;
-    uint32_t watch_mask;      /* bit q: request queue with a deadline */
+    uint32_t watch_mask; /* bit q: request queue with a deadline */
     uint32_t deadline_ms, slow_ms;
-    uint32_t own_client;      /* layout = "own" */
+    uint32_t own_client; /* layout = "own" */
     uint32_t read_only;
     uint64_t lba_first, lba_count;
 };

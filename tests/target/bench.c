@@ -33,7 +33,8 @@ static uint32_t empty(void)
 
 static void row(const char *name, uint32_t gross, uint32_t loop)
 {
-    rt_print("bench %s %u (min %u max %u loop %u)", name, gross - loop, sample[0] - loop, sample[ROUNDS - 1] - loop, loop);
+    rt_print("bench %s %u (min %u max %u loop %u)", name, gross - loop, sample[0] - loop,
+             sample[ROUNDS - 1] - loop, loop);
 }
 
 static void bench_hypercall(uint32_t loop)
@@ -86,7 +87,8 @@ void image_main(const struct bootinfo *boot)
 {
     uint64_t x[7];
     rt_pmu_start();
-    if (rt_call(HVC_STATS, HYP_STAT_BOOT_TICKS, 0, 0, x) == OK) rt_print("bench boot_ticks %lu", x[1]);
+    if (rt_call(HVC_STATS, HYP_STAT_BOOT_TICKS, 0, 0, x) == OK)
+        rt_print("bench boot_ticks %lu", x[1]);
     uint32_t loop = empty();
     bench_hypercall(loop);
     bench_gicd(loop);

@@ -46,7 +46,8 @@ TEST(client, reads_many_sectors_at_once)
     REQUIRE_TRUE(link_start());
     EXPECT_EQ(0, blk_request(BLK_IN, 100, 256 * 512));
     for (uint64_t n = 0; n < 256; n++) {
-        if (!sector_is(100 + n, blk_data() + 512 * n)) test_fail(__FILE__, __LINE__, "sector", 100 + n, 0);
+        if (!sector_is(100 + n, blk_data() + 512 * n))
+            test_fail(__FILE__, __LINE__, "sector", 100 + n, 0);
     }
 }
 
@@ -61,12 +62,14 @@ TEST(client, writes_read_back_after_a_kill)
     REQUIRE_TRUE(link_start());
     for (uint64_t i = 0; i < 8 * 64; i++) mmio_write64(blk_data() + 8 * i, 0);
     EXPECT_EQ(0, blk_request(BLK_IN, 2000, 8 * 512));
-    for (uint64_t i = 0; i < 8 * 64; i++) EXPECT_EQ(0xabcd0000 + i, mmio_read64(blk_data() + 8 * i));
+    for (uint64_t i = 0; i < 8 * 64; i++)
+        EXPECT_EQ(0xabcd0000 + i, mmio_read64(blk_data() + 8 * i));
 }
 
 TEST(client, sectors_beyond_the_disk_are_errors_not_deaths)
 {
-    static const uint64_t sectors[] = { UINT64_C(1) << 40, UINT64_MAX, UINT64_MAX - 7, (UINT64_C(16) << 20) / 512 };
+    static const uint64_t sectors[] = { UINT64_C(1) << 40, UINT64_MAX, UINT64_MAX - 7,
+                                        (UINT64_C(16) << 20) / 512 };
     REQUIRE_TRUE(link_start());
     uint64_t generation = item(DOMAIN_ITEM_STATE, 2);
     for (size_t i = 0; i < ARRAY_COUNT(sectors); i++) {
@@ -74,7 +77,8 @@ TEST(client, sectors_beyond_the_disk_are_errors_not_deaths)
         EXPECT_EQ(1, blk_request(BLK_IN, sectors[i], 512)); /* VIRTIO_BLK_S_IOERR */
         EXPECT_EQ(1, blk_request(BLK_OUT, sectors[i], 4096));
     }
-    EXPECT_EQ(1, blk_request(BLK_IN, (16 << 20) / 512 - 1, 1024)); /* one sector inside, one outside */
+    EXPECT_EQ(1,
+              blk_request(BLK_IN, (16 << 20) / 512 - 1, 1024)); /* one sector inside, one outside */
     EXPECT_EQ(0, blk_request(BLK_IN, 5, 512));
     EXPECT_EQ(generation, item(DOMAIN_ITEM_STATE, 2));
 }
@@ -107,7 +111,9 @@ static void expect_reset_only(void)
 
 TEST(client, buffer_outside_the_window_is_a_reset)
 {
-    static const uint64_t address[] = { 0, 0x40000000, 0x40200000, UINT64_MAX - 100, UINT64_C(1) << 63, 0x10000000 };
+    static const uint64_t address[] = {
+        0, 0x40000000, 0x40200000, UINT64_MAX - 100, UINT64_C(1) << 63, 0x10000000
+    };
     for (size_t i = 0; i < ARRAY_COUNT(address); i++) {
         test_row((int64_t)i);
         REQUIRE_TRUE(link_start());
@@ -155,7 +161,8 @@ TEST(client, server_writes_into_the_request_headers_are_refused)
     REQUIRE_TRUE(link_start());
     mmio_write32((volatile void *)(rt_boot()->link[0].window_ipa + LINK_HEADER_OFF(0)), BLK_IN);
     ring_desc(0, blk_window() + LINK_HEADER_OFF(0), 16, 1, 1);
-    ring_desc(1, blk_window() + LINK_DESC_OFF(0), 512, 3, 2); /* into the descriptor table: read-only to the server */
+    ring_desc(1, blk_window() + LINK_DESC_OFF(0), 512, 3,
+              2); /* into the descriptor table: read-only to the server */
     ring_desc(2, blk_window() + LINK_STATUS_OFF(1, 0), 1, 2, 0);
     expect_reset_only();
 }
@@ -186,7 +193,8 @@ TEST(client, random_writes_to_the_registers_do_no_harm)
     for (int i = 0; i < 20000; i++) {
         seed = seed * 6364136223846793005UL + 1442695040888963407UL;
         uint64_t value = seed >> 32;
-        (void)rt_write(rt_boot()->link[0].regs_ipa + (seed >> 20 & 0x1fc), 4, i & 1 ? value & 0xf : value);
+        (void)rt_write(rt_boot()->link[0].regs_ipa + (seed >> 20 & 0x1fc), 4,
+                       i & 1 ? value & 0xf : value);
     }
     EXPECT_EQ(DOMAIN_RUNNING, item(DOMAIN_ITEM_STATE, 1));
     REQUIRE_TRUE(link_start());
@@ -208,7 +216,8 @@ TEST(client, a_thousand_reads_are_counted)
     REQUIRE_TRUE(link_start());
     uint64_t before = item(DOMAIN_ITEM_LINKS, 1);
     for (uint64_t i = 0; i < 1000; i++) {
-        if (blk_request(BLK_IN, i, 512) != 0 || !sector_is(i, blk_data())) test_fail(__FILE__, __LINE__, "sector", i, 0);
+        if (blk_request(BLK_IN, i, 512) != 0 || !sector_is(i, blk_data()))
+            test_fail(__FILE__, __LINE__, "sector", i, 0);
     }
     EXPECT_EQ(before + 1000, item(DOMAIN_ITEM_LINKS, 1));
 }

@@ -53,7 +53,8 @@ TEST(flood, hundred_thousand_requests_with_a_never_empty_queue_are_no_false_hang
     while (done < REQUESTS && rt_ticks() < end) {
         if (ring_used_idx() == used_seen) continue;
         mmio_barrier();
-        uint32_t slot = mmio_read32(at(LINK_USED_OFF(1, 0) + 4 + 8UL * (used_seen++ % entries))) / 3;
+        uint32_t slot =
+                mmio_read32(at(LINK_USED_OFF(1, 0) + 4 + 8UL * (used_seen++ % entries))) / 3;
         REQUIRE_TRUE(slot < FLIGHT);
         done++;
         post(&avail_idx, slot); /* before the next look: FLIGHT stay in the queue */

@@ -3,9 +3,9 @@
 #include "rt/rt.h"
 #include "violations.h"
 
-#define DRIVER     1
-#define POLLS_MAX  200000
-#define STEPS_MAX  100000
+#define DRIVER    1
+#define POLLS_MAX 200000
+#define STEPS_MAX 100000
 
 struct state {
     uint64_t state, generation, cause, detail, info, deaths;
@@ -46,7 +46,8 @@ static bool rebirth(void)
 
 static void kill_if_alive(void)
 {
-    if (look().state == DOMAIN_RUNNING) EXPECT_OK(rt_call(HVC_DOMAIN_KILL, DRIVER, CAUSE_KILLED, 0, NULL));
+    if (look().state == DOMAIN_RUNNING)
+        EXPECT_OK(rt_call(HVC_DOMAIN_KILL, DRIVER, CAUSE_KILLED, 0, NULL));
 }
 
 /* Starts an incarnation with the command and waits until it died or answered. */
@@ -60,7 +61,8 @@ static struct state run(enum violation v)
     uint64_t generation = look().generation;
     if (!rebirth()) return look();
     struct state s = look();
-    for (int i = 0; i < POLLS_MAX && s.state == DOMAIN_RUNNING && box()->answer != ANSWER_DONE; i++) s = look();
+    for (int i = 0; i < POLLS_MAX && s.state == DOMAIN_RUNNING && box()->answer != ANSWER_DONE; i++)
+        s = look();
     EXPECT_EQ(generation + 1, s.generation);
     return s;
 }
@@ -74,9 +76,9 @@ static struct state expect_death(enum violation v, enum death_cause cause)
     return s;
 }
 
-#define DEATH_TEST(v_, name_, cause_) \
-    TEST(isolate, name_)              \
-    {                                 \
+#define DEATH_TEST(v_, name_, cause_)   \
+    TEST(isolate, name_)                \
+    {                                   \
         (void)expect_death(v_, cause_); \
     }
 
@@ -205,9 +207,9 @@ TEST(isolate, spinning_driver_leaves_main_its_share)
         longest = MAX(longest, now - last);
         last = now;
     }
-    EXPECT_LE(freq / 5 * 85 / 100, gaps);       /* at most its 80 %, and some slack */
-    EXPECT_LE(freq * 12 / 1000, longest);       /* never longer than a period */
-    EXPECT_GE(1000, box()->value[0]);           /* it did run */
+    EXPECT_LE(freq / 5 * 85 / 100, gaps); /* at most its 80 %, and some slack */
+    EXPECT_LE(freq * 12 / 1000, longest); /* never longer than a period */
+    EXPECT_GE(1000, box()->value[0]);     /* it did run */
     EXPECT_EQ(DOMAIN_RUNNING, look().state);
     kill_if_alive();
 }
@@ -219,7 +221,9 @@ TEST(isolate, timer_that_a_driver_never_ends_leaves_mains_timer_alone)
     rt_gic_enable(27);
     for (int i = 0; i < 3; i++) {
         uint64_t start = rt_ticks();
-        __asm__ volatile("msr cntv_tval_el0, %0\n msr cntv_ctl_el0, %1\n isb" ::"r"(UINT64_C(62500)), "r"(UINT64_C(1)));
+        __asm__ volatile(
+                "msr cntv_tval_el0, %0\n msr cntv_ctl_el0, %1\n isb" ::"r"(UINT64_C(62500)),
+                "r"(UINT64_C(1)));
         uint32_t intid = rt_gic_poll();
         while (intid >= 1020 && rt_ticks() - start < 62500 * 20) {
             __asm__ volatile("wfi");

@@ -14,22 +14,14 @@ static const struct {
     const char *what;
     uint64_t start, size_bytes;
 } forbidden[] = {
-    { "flash 0", 0x00000000, MIB(64) },
-    { "flash 1", 0x04000000, MIB(64) },
-    { "ITS control", 0x08080000, KIB(64) },
-    { "ITS translater", 0x08090000, KIB(64) },
-    { "fw_cfg", 0x09020000, KIB(4) },
-    { "gpio", 0x09030000, KIB(4) },
-    { "SMMU page 0", 0x09050000, KIB(64) },
-    { "SMMU page 1", 0x09060000, KIB(64) },
-    { "platform bus", 0x0c000000, MIB(32) },
-    { "virtio-mmio", 0x0a000000, KIB(16) },
-    { "BARs", 0x10000000, MIB(1) },
-    { "BARs, end", 0x3ef00000, KIB(64) },
-    { "PIO", 0x3eff0000, KIB(64) },
-    { "ECAM", 0x4010000000, MIB(256) },
-    { "high BARs", 0x8000000000, GIB(1) },
-    { "second UART", 0x09040000, KIB(4) },
+    { "flash 0", 0x00000000, MIB(64) },      { "flash 1", 0x04000000, MIB(64) },
+    { "ITS control", 0x08080000, KIB(64) },  { "ITS translater", 0x08090000, KIB(64) },
+    { "fw_cfg", 0x09020000, KIB(4) },        { "gpio", 0x09030000, KIB(4) },
+    { "SMMU page 0", 0x09050000, KIB(64) },  { "SMMU page 1", 0x09060000, KIB(64) },
+    { "platform bus", 0x0c000000, MIB(32) }, { "virtio-mmio", 0x0a000000, KIB(16) },
+    { "BARs", 0x10000000, MIB(1) },          { "BARs, end", 0x3ef00000, KIB(64) },
+    { "PIO", 0x3eff0000, KIB(64) },          { "ECAM", 0x4010000000, MIB(256) },
+    { "high BARs", 0x8000000000, GIB(1) },   { "second UART", 0x09040000, KIB(4) },
 };
 
 static uint64_t faults_in_row;
@@ -102,7 +94,8 @@ static bool is_mine(uint64_t at)
         if (at >= b->range[i].ipa && at - b->range[i].ipa < b->range[i].size_bytes) return true;
     }
     for (uint32_t i = 0; i < b->link_count; i++) {
-        if (at >= b->link[i].window_ipa && at - b->link[i].window_ipa < b->link[i].window_bytes) return true;
+        if (at >= b->link[i].window_ipa && at - b->link[i].window_ipa < b->link[i].window_bytes)
+            return true;
     }
     return false;
 }
@@ -114,7 +107,8 @@ TEST(probe, el2_memory_and_other_domains_fault_and_the_rest_reads)
     for (uint64_t at = 0x40000000; at < 0x80000000; at += RAM_STEP) {
         uint64_t value;
         if (is_mine(at)) {
-            if (!rt_read(at, 4, &value)) test_fail(__FILE__, __LINE__, "main's own memory faults", OK, at);
+            if (!rt_read(at, 4, &value))
+                test_fail(__FILE__, __LINE__, "main's own memory faults", OK, at);
         } else {
             expect_read_faults(at);
             expect_write_faults(at);
@@ -146,7 +140,8 @@ TEST(probe, addresses_beyond_the_machine_fault)
 
 TEST(probe, unlisted_hypercalls_are_errors)
 {
-    static const uint64_t calls[] = { HVC_BASE + 100, HVC_BASE + 0xffff, 0, 0xc4000099, 0x80000000, UINT64_MAX, 0xc5000000 };
+    static const uint64_t calls[] = { HVC_BASE + 100, HVC_BASE + 0xffff, 0,         0xc4000099,
+                                      0x80000000,     UINT64_MAX,        0xc5000000 };
     for (size_t i = 0; i < ARRAY_COUNT(calls); i++) {
         test_row((int64_t)i);
         EXPECT_NE(OK, rt_call(calls[i], 1, 2, 3, NULL));

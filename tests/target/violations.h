@@ -5,7 +5,7 @@
 
 enum violation {
     V_PANIC = 0,
-    V_READ_EL2,        /* EL2's image, a physical address that is no IPA of a driver */
+    V_READ_EL2, /* EL2's image, a physical address that is no IPA of a driver */
     V_WRITE_EL2,
     V_READ_UART,
     V_READ_ECAM,
@@ -17,7 +17,7 @@ enum violation {
     V_EXEC_RODATA,
     V_WRITE_CLIENT_RINGS, /* descriptor page: read-only to the server */
     V_READ_BEYOND_WINDOW,
-    V_PAIR_TO_GICD,    /* no syndrome to emulate with */
+    V_PAIR_TO_GICD, /* no syndrome to emulate with */
     V_WRITEBACK_TO_GICD,
     V_WRITE_ACTLR,
     V_CACHE_BY_SET_WAY,

@@ -42,8 +42,9 @@ void test_fail(const char *file, int line, const char *what, uint64_t want, uint
 {
     char text[512];
     run.failures++;
-    snprintf(text, sizeof(text), "%s:%d: %s: want %" PRIu64 " (0x%" PRIx64 "), got %" PRIu64 " (0x%" PRIx64 ")%s",
-             file, line, what, want, want, got, got, row_text());
+    snprintf(text, sizeof(text),
+             "%s:%d: %s: want %" PRIu64 " (0x%" PRIx64 "), got %" PRIu64 " (0x%" PRIx64 ")%s", file,
+             line, what, want, want, got, got, row_text());
     note(text);
 }
 
@@ -107,11 +108,20 @@ static void xml_text(FILE *out, const char *text)
 {
     for (; *text; text++) {
         switch (*text) {
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '&': fputs("&amp;", out); break;
-        case '"': fputs("&quot;", out); break;
-        default: fputc((unsigned char)*text < 0x20 && *text != '\n' ? '?' : *text, out);
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            fputc((unsigned char)*text < 0x20 && *text != '\n' ? '?' : *text, out);
         }
     }
 }
@@ -132,7 +142,8 @@ static bool run_case(const struct test *t, FILE *xml)
     printf("%s %s.%s\n", run.failures ? "FAIL" : "ok  ", t->suite, t->name);
     fflush(stdout);
     if (!xml) return run.failures == 0;
-    fprintf(xml, "  <testcase classname=\"unit.%s\" name=\"%s\" time=\"%.3f\">", t->suite, t->name, seconds() - started);
+    fprintf(xml, "  <testcase classname=\"unit.%s\" name=\"%s\" time=\"%.3f\">", t->suite, t->name,
+            seconds() - started);
     if (run.failures) {
         fputs("<failure>", xml);
         xml_text(xml, run.notes);

@@ -11,7 +11,8 @@
 #define STARTUP_ARGS_MAX   2048
 
 struct startup_handle {
-    char name[STARTUP_NAME_MAX]; /* e.g. "log", "console", "fs", "fs:/disk2", "link:disk0", "uart0", "uart0-irq", "pack" */
+    char name
+            [STARTUP_NAME_MAX]; /* e.g. "log", "console", "fs", "fs:/disk2", "link:disk0", "uart0", "uart0-irq", "pack" */
     handle_t handle;
     uint32_t reserved;
 };

@@ -123,7 +123,8 @@ uint8_t blk_request(uint32_t type, uint64_t sector, uint32_t data_bytes)
     mmio_write64(header + 8, sector);
     mmio_write8(status, 0xff);
     ring_desc(0, blk_window() + LINK_HEADER_OFF(0), 16, DESC_NEXT, data_bytes ? 1 : 2);
-    ring_desc(1, blk_window() + BLK_DATA_OFF, data_bytes, DESC_NEXT | (type == BLK_IN ? DESC_WRITE : 0), 2);
+    ring_desc(1, blk_window() + BLK_DATA_OFF, data_bytes,
+              DESC_NEXT | (type == BLK_IN ? DESC_WRITE : 0), 2);
     ring_desc(2, blk_window() + LINK_STATUS_OFF(1, 0), 1, DESC_WRITE, 0);
     uint32_t len;
     if (!ring_post(0, 5 * SECOND, &len)) return 0xff;

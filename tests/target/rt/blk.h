@@ -20,9 +20,9 @@
 #define STATUS_READY       0xfU
 #define STATUS_NEEDS_RESET 0x40U
 
-#define BLK_IN    0
-#define BLK_OUT   1
-#define BLK_FLUSH 4
+#define BLK_IN       0
+#define BLK_OUT      1
+#define BLK_FLUSH    4
 #define BLK_DATA_OFF LINK_DATA_OFF(1) /* of the data buffer in the window */
 
 void link_reg(uint64_t off, uint32_t value);

@@ -127,10 +127,17 @@ bool rt_read(uint64_t address, unsigned size_bytes, uint64_t *value)
     uint64_t before = rt_fault.count;
     const volatile void *p = (const volatile void *)address;
     switch (size_bytes) {
-    case 1: *value = mmio_read8(p); break;
-    case 2: *value = mmio_read16(p); break;
-    case 4: *value = mmio_read32(p); break;
-    default: *value = mmio_read64(p);
+    case 1:
+        *value = mmio_read8(p);
+        break;
+    case 2:
+        *value = mmio_read16(p);
+        break;
+    case 4:
+        *value = mmio_read32(p);
+        break;
+    default:
+        *value = mmio_read64(p);
     }
     return rt_fault.count == before;
 }
@@ -140,10 +147,17 @@ bool rt_write(uint64_t address, unsigned size_bytes, uint64_t value)
     uint64_t before = rt_fault.count;
     volatile void *p = (volatile void *)address;
     switch (size_bytes) {
-    case 1: mmio_write8(p, (uint8_t)value); break;
-    case 2: mmio_write16(p, (uint16_t)value); break;
-    case 4: mmio_write32(p, (uint32_t)value); break;
-    default: mmio_write64(p, value);
+    case 1:
+        mmio_write8(p, (uint8_t)value);
+        break;
+    case 2:
+        mmio_write16(p, (uint16_t)value);
+        break;
+    case 4:
+        mmio_write32(p, (uint32_t)value);
+        break;
+    default:
+        mmio_write64(p, value);
     }
     __asm__ volatile("dsb sy" ::: "memory");
     return rt_fault.count == before;
@@ -162,16 +176,18 @@ void rt_gic_start(void)
     uint64_t gicd = rt.boot->gicd_ipa, gicr = rt.boot->gicr_ipa;
     mmio_write32((volatile void *)(gicr + GICR_WAKER), 0);
     mmio_write32((volatile void *)(gicr + GICR_IGROUPR0), UINT32_MAX);
-    for (uint32_t i = 1; i < 9; i++) mmio_write32((volatile void *)(gicd + GICD_IGROUPR + 4 * i), UINT32_MAX);
-    mmio_write32((volatile void *)(gicd + GICD_CTLR), 0x12); /* ARE_NS, EnableGrp1 */
-    __asm__ volatile("msr S3_0_C12_C12_5, %0\n isb" ::"r"(UINT64_C(7)));    /* ICC_SRE_EL1 */
-    __asm__ volatile("msr S3_0_C4_C6_0, %0" ::"r"(UINT64_C(0xff)));         /* ICC_PMR_EL1 */
-    __asm__ volatile("msr S3_0_C12_C12_7, %0\n isb" ::"r"(UINT64_C(1)));    /* ICC_IGRPEN1_EL1 */
+    for (uint32_t i = 1; i < 9; i++)
+        mmio_write32((volatile void *)(gicd + GICD_IGROUPR + 4 * i), UINT32_MAX);
+    mmio_write32((volatile void *)(gicd + GICD_CTLR), 0x12);             /* ARE_NS, EnableGrp1 */
+    __asm__ volatile("msr S3_0_C12_C12_5, %0\n isb" ::"r"(UINT64_C(7))); /* ICC_SRE_EL1 */
+    __asm__ volatile("msr S3_0_C4_C6_0, %0" ::"r"(UINT64_C(0xff)));      /* ICC_PMR_EL1 */
+    __asm__ volatile("msr S3_0_C12_C12_7, %0\n isb" ::"r"(UINT64_C(1))); /* ICC_IGRPEN1_EL1 */
 }
 
 void rt_gic_enable(uint32_t intid)
 {
-    uint64_t at = intid < 32 ? rt.boot->gicr_ipa + GICR_ISENABLER0 : rt.boot->gicd_ipa + GICD_ISENABLER + 4 * (intid / 32);
+    uint64_t at = intid < 32 ? rt.boot->gicr_ipa + GICR_ISENABLER0
+                             : rt.boot->gicd_ipa + GICD_ISENABLER + 4 * (intid / 32);
     mmio_write32((volatile void *)at, (uint32_t)BIT(intid % 32));
 }
 
@@ -184,7 +200,8 @@ uint32_t rt_gic_poll(void)
 
 void rt_gic_end(uint32_t intid)
 {
-    __asm__ volatile("msr S3_0_C12_C12_1, %0\n isb" ::"r"((uint64_t)intid) : "memory"); /* ICC_EOIR1_EL1 */
+    __asm__ volatile("msr S3_0_C12_C12_1, %0\n isb" ::"r"((uint64_t)intid)
+                     : "memory"); /* ICC_EOIR1_EL1 */
 }
 
 uint32_t rt_gic_wait(void)
@@ -230,7 +247,8 @@ void rt_pmu_start(void)
 {
     uint64_t pmcr;
     __asm__ volatile("mrs %0, pmcr_el0" : "=r"(pmcr));
-    __asm__ volatile("msr pmevtyper0_el0, %0" ::"r"(BIT(27) | 8)); /* event 8, NSH: EL2 counts, too */
+    __asm__ volatile(
+            "msr pmevtyper0_el0, %0" ::"r"(BIT(27) | 8)); /* event 8, NSH: EL2 counts, too */
     __asm__ volatile("msr pmcntenset_el0, %0" ::"r"(UINT64_C(1)));
     __asm__ volatile("msr pmcr_el0, %0\n isb" ::"r"(pmcr | 3)); /* enable, reset counters */
 }
@@ -244,7 +262,8 @@ void test_fail(const char *file, int line, const char *what, uint64_t want, uint
 void test_fail_str(const char *file, int line, const char *what, const char *want, const char *got)
 {
     rt.failures++;
-    rt_print("  %s:%d: %s: want \"%s\", got \"%s\"", file, line, what, want ? want : "(null)", got ? got : "(null)");
+    rt_print("  %s:%d: %s: want \"%s\", got \"%s\"", file, line, what, want ? want : "(null)",
+             got ? got : "(null)");
 }
 
 void test_fail_note(const char *file, int line, const char *what)

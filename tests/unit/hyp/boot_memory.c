@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Who gets which RAM: nothing is given twice, main gets the rest. */
 // LINK: hyp/boot_memory.c
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "hyp/aarch64/mmu.h"
@@ -60,7 +60,8 @@ TEST(boot_memory, ranges_are_aligned_apart_and_inside_ram)
         EXPECT_FALSE(ranges_overlap(r.start.raw, MIB(4), RAM + MIB(132), MIB(1)));
         EXPECT_FALSE(ranges_overlap(r.start.raw, MIB(4), RAM + MIB(140), PAGE_SIZE));
         EXPECT_FALSE(ranges_overlap(r.start.raw, MIB(4), image_at, MIB(1)));
-        for (uint32_t k = 0; k < i; k++) EXPECT_FALSE(ranges_overlap(r.start.raw, MIB(4), starts[k], MIB(4)));
+        for (uint32_t k = 0; k < i; k++)
+            EXPECT_FALSE(ranges_overlap(r.start.raw, MIB(4), starts[k], MIB(4)));
     }
 }
 
@@ -82,7 +83,8 @@ TEST(boot_memory, main_gets_all_but_what_others_own)
     EXPECT_EQ(MIB(256) - main_bytes(out, n), boot_memory_el2());
     EXPECT_TRUE(mine.start.raw - out[0].ipa < out[0].size_bytes); /* [0] holds the image */
     for (uint32_t i = 0; i < n; i++) {
-        EXPECT_FALSE(ranges_overlap(out[i].ipa, out[i].size_bytes, theirs.start.raw, theirs.size_bytes));
+        EXPECT_FALSE(
+                ranges_overlap(out[i].ipa, out[i].size_bytes, theirs.start.raw, theirs.size_bytes));
         EXPECT_FALSE(ranges_overlap(out[i].ipa, out[i].size_bytes, image_at, MIB(1)));
         EXPECT_EQ(0, (out[i].ipa | out[i].size_bytes) & (PAGE_SIZE - 1));
     }
@@ -94,5 +96,6 @@ TEST(boot_memory, nothing_is_taken_above_four_gib)
     start(GIB(6));
     struct pa_range r = boot_memory_take(MIB(2), MIB(2), false);
     EXPECT_EQ(GIB(4) - MIB(2), r.start.raw);
-    EXPECT_EQ(GIB(6) - MIB(3) - PAGE_SIZE, main_bytes(out, boot_memory_main(&b, (pa_t){ RAM }, out)));
+    EXPECT_EQ(GIB(6) - MIB(3) - PAGE_SIZE,
+              main_bytes(out, boot_memory_main(&b, (pa_t){ RAM }, out)));
 }

@@ -46,7 +46,8 @@ TEST(stage2, maps_exactly_the_range_and_nothing_beside_it)
 TEST(stage2, uses_the_largest_block_that_both_alignments_allow)
 {
     struct s2 s2 = fresh(TABLES);
-    EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ GIB(1) }, (pa_t){ GIB(1) }, GIB(1) + MIB(2) + KIB(4), S2_MEM_RWX));
+    EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ GIB(1) }, (pa_t){ GIB(1) }, GIB(1) + MIB(2) + KIB(4),
+                         S2_MEM_RWX));
     EXPECT_EQ(3, used); /* root, one level 2, one level 3 */
     EXPECT_EQ(GIB(2) + MIB(2) + 0xfff, translate(&s2, GIB(2) + MIB(2) + 0xfff));
     EXPECT_EQ(UINT64_MAX, translate(&s2, GIB(2) + MIB(2) + KIB(4)));
@@ -66,19 +67,16 @@ TEST(stage2, rejects_bad_ranges_and_changes_nothing)
         uint64_t ipa, pa, bytes;
         err_t want;
     } rows[] = {
-        { 0x1001, 0x1000, 0x1000, ERR_ALIGN },
-        { 0x1000, 0x1800, 0x1000, ERR_ALIGN },
-        { 0x1000, 0x1000, 0x1234, ERR_ALIGN },
-        { 0x1000, 0x1000, 0, ERR_RANGE },
-        { BIT(39) - 0x1000, 0, 0x2000, ERR_RANGE },
-        { UINT64_MAX & ~0xfffUL, 0, 0x2000, ERR_RANGE },
-        { 0, BIT(48) - 0x1000, 0x2000, ERR_RANGE },
-        { 0, 0, UINT64_MAX & ~0xfffUL, ERR_RANGE },
+        { 0x1001, 0x1000, 0x1000, ERR_ALIGN },      { 0x1000, 0x1800, 0x1000, ERR_ALIGN },
+        { 0x1000, 0x1000, 0x1234, ERR_ALIGN },      { 0x1000, 0x1000, 0, ERR_RANGE },
+        { BIT(39) - 0x1000, 0, 0x2000, ERR_RANGE }, { UINT64_MAX & ~0xfffUL, 0, 0x2000, ERR_RANGE },
+        { 0, BIT(48) - 0x1000, 0x2000, ERR_RANGE }, { 0, 0, UINT64_MAX & ~0xfffUL, ERR_RANGE },
     };
     struct s2 s2 = fresh(TABLES);
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         test_row((int64_t)i);
-        EXPECT_EQ(rows[i].want, s2_map(&s2, (ipa_t){ rows[i].ipa }, (pa_t){ rows[i].pa }, rows[i].bytes, S2_MEM_RW));
+        EXPECT_EQ(rows[i].want, s2_map(&s2, (ipa_t){ rows[i].ipa }, (pa_t){ rows[i].pa },
+                                       rows[i].bytes, S2_MEM_RW));
         EXPECT_EQ(1, used);
     }
 }
@@ -87,11 +85,14 @@ TEST(stage2, never_maps_over_what_is_mapped_already)
 {
     struct s2 s2 = fresh(TABLES);
     EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ 0x40003000 }, (pa_t){ 0x1000 }, 0x1000, S2_MEM_RO));
-    EXPECT_EQ(ERR_EXISTS, s2_map(&s2, (ipa_t){ 0x40000000 }, (pa_t){ 0x80000000 }, 0x8000, S2_MEM_RW));
-    EXPECT_EQ(UINT64_MAX, translate(&s2, 0x40000000)); /* the part before the clash is not there either */
+    EXPECT_EQ(ERR_EXISTS,
+              s2_map(&s2, (ipa_t){ 0x40000000 }, (pa_t){ 0x80000000 }, 0x8000, S2_MEM_RW));
+    EXPECT_EQ(UINT64_MAX,
+              translate(&s2, 0x40000000)); /* the part before the clash is not there either */
     EXPECT_EQ(0x1000, translate(&s2, 0x40003000));
     EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ GIB(2) }, (pa_t){ GIB(2) }, GIB(1), S2_MEM_RWX));
-    EXPECT_EQ(ERR_EXISTS, s2_map(&s2, (ipa_t){ GIB(2) + 0x1000 }, (pa_t){ 0x1000 }, 0x1000, S2_MEM_RW)); /* inside a block */
+    EXPECT_EQ(ERR_EXISTS, s2_map(&s2, (ipa_t){ GIB(2) + 0x1000 }, (pa_t){ 0x1000 }, 0x1000,
+                                 S2_MEM_RW)); /* inside a block */
 }
 
 TEST(stage2, an_empty_pool_changes_no_translation)
@@ -107,8 +108,10 @@ TEST(stage2, leaves_carry_the_permissions_that_were_asked_for)
         enum s2_prot prot;
         uint64_t set, clear; /* S2AP 6:7, XN 54, MemAttr 5:2 */
     } rows[] = {
-        { S2_MEM_RO, BIT(54) | BIT(6) | 0x3c, BIT(7) }, { S2_MEM_RW, BIT(54) | BIT(6) | BIT(7) | 0x3c, 0 },
-        { S2_MEM_RX, BIT(6) | 0x3c, BIT(7) | BIT(54) }, { S2_MEM_RWX, BIT(6) | BIT(7) | 0x3c, BIT(54) },
+        { S2_MEM_RO, BIT(54) | BIT(6) | 0x3c, BIT(7) },
+        { S2_MEM_RW, BIT(54) | BIT(6) | BIT(7) | 0x3c, 0 },
+        { S2_MEM_RX, BIT(6) | 0x3c, BIT(7) | BIT(54) },
+        { S2_MEM_RWX, BIT(6) | BIT(7) | 0x3c, BIT(54) },
         { S2_DEVICE_RW, BIT(54) | BIT(6) | BIT(7) | 0x04, 0x38 },
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {

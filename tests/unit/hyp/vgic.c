@@ -84,7 +84,8 @@ static void go(void)
 static uint32_t lrs_with(uint32_t intid)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < VGIC_LR_COUNT; i++) n += (lr[i] & LR_PENDING) && FIELD_OF(LR_VINTID, lr[i]) == intid;
+    for (uint32_t i = 0; i < VGIC_LR_COUNT; i++)
+        n += (lr[i] & LR_PENDING) && FIELD_OF(LR_VINTID, lr[i]) == intid;
     return n;
 }
 
@@ -208,7 +209,8 @@ TEST(vgic, unknown_offsets_read_zero_and_ignore_writes)
 {
     go();
     struct vgic before = v->vgic;
-    static const uint64_t offsets[] = { 0x8, 0x10, 0xe00, 0xf00, 0x3000, 0x5ffc, 0x7fe0, 0xfffc, 0x880, 0xd00 };
+    static const uint64_t offsets[] = { 0x8,    0x10,   0xe00,  0xf00, 0x3000,
+                                        0x5ffc, 0x7fe0, 0xfffc, 0x880, 0xd00 };
     for (size_t i = 0; i < ARRAY_COUNT(offsets); i++) {
         test_row((int64_t)i);
         dist(offsets[i], true, UINT32_MAX);

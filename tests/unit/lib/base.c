@@ -9,18 +9,19 @@ TEST(base, range_is_inside_refuses_every_way_out)
         bool want;
     } rows[] = {
         { 0, 1, 0, 1, true },
-        { 0, 0, 0, 1, false },                                     /* empty */
-        { 1, 1, 0, 1, false },                                     /* starts at the end */
-        { 0, 2, 0, 1, false },                                     /* ends past the end */
-        { 4, 4, 5, 100, false },                                   /* starts before the start */
-        { UINT64_MAX, 2, 0, UINT64_MAX, false },                   /* wraps */
-        { 8, UINT64_MAX - 4, 0, 100, false },                      /* wraps to inside */
-        { UINT64_MAX - 1, 1, 0, UINT64_MAX, true },                /* the last byte there is */
+        { 0, 0, 0, 1, false },                      /* empty */
+        { 1, 1, 0, 1, false },                      /* starts at the end */
+        { 0, 2, 0, 1, false },                      /* ends past the end */
+        { 4, 4, 5, 100, false },                    /* starts before the start */
+        { UINT64_MAX, 2, 0, UINT64_MAX, false },    /* wraps */
+        { 8, UINT64_MAX - 4, 0, 100, false },       /* wraps to inside */
+        { UINT64_MAX - 1, 1, 0, UINT64_MAX, true }, /* the last byte there is */
         { 50, 50, 50, 100, true },
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         test_row((int64_t)i);
-        EXPECT_EQ(rows[i].want, range_is_inside(rows[i].start, rows[i].size, rows[i].first, rows[i].end));
+        EXPECT_EQ(rows[i].want,
+                  range_is_inside(rows[i].start, rows[i].size, rows[i].first, rows[i].end));
     }
 }
 
