@@ -537,7 +537,8 @@ TEST(platform, clocks_of_devices_are_fixed_ones_or_unknown)
     EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, node_of("/pl031@9010000"), "clocks"));
     EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
     EXPECT_EQ(1000, d.clock_hz);
-    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node_of("/pl031@9010000"), "clock-frequency", 1000));
+    EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node_of("/pl031@9010000"), "clock-frequency",
+                                 GIB(4) * 1000));
     EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
     EXPECT_EQ(0, d.clock_hz);
 }
