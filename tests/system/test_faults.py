@@ -152,13 +152,9 @@ def test_wild_dma_into_what_is_read_only_to_the_domain_is_stopped(tmp, address):
 
 
 @pytest.mark.limit(300)
-def test_lie_used_id_is_refused_reported_and_data_right(tmp):
-    check_fault(tmp, faulty("storage-lie-used-id"), "protocol")
-
-
-@pytest.mark.limit(300)
-def test_lie_used_len_is_refused_reported_and_data_right(tmp):
-    check_fault(tmp, faulty("storage-lie-used-len"), "protocol")
+@pytest.mark.parametrize("lie", ["lie-used-id", "lie-used-len"])
+def test_lie_is_refused_by_the_client_reported_and_data_right(tmp, lie):
+    check_fault(tmp, faulty(f"storage-{lie}"), "protocol")
 
 
 @pytest.mark.limit(300)
