@@ -36,7 +36,7 @@ def build(name):
     objs = [unit_tier.compile_one("clang", s, [*flags, "-fsanitize=fuzzer-no-link"]) for s in sources]
     exe = os.path.join(OUT, name)
     os.makedirs(OUT, exist_ok=True)
-    unit_tier.call(["clang", "-fsanitize=fuzzer,address,undefined", *objs, *libs, "-o", exe], f"link {name}", 120)
+    unit_tier.call([unit_tier.COMMAND["clang"], "-fsanitize=fuzzer,address,undefined", *objs, *libs, "-o", exe], f"link {name}", 120)
     return exe
 
 

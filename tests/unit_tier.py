@@ -29,6 +29,7 @@ WARN_TESTS = "-Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Werror".split()
 BASE = ("-std=gnu17 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing -fno-common "
         "-fsanitize=address,undefined -fno-sanitize-recover=all -DZEROS_HOST=1").split()
 STRING_NAMES = "memcpy memmove memset memcmp strlen strnlen strcmp strncmp strchr strrchr memchr".split()
+COMMAND = {"gcc": "gcc", "clang": "clang-14"}  # Debian's clang-14 comes without the bare name
 COMPILE_TIMEOUT_S = 120
 RUN_TIMEOUT_S = 120
 
@@ -87,7 +88,7 @@ def call(cmd, what, timeout):
 def compile_one(cc, source, flags):
     """Compiles source with cc when it is out of date; returns the object's path."""
     third = source.startswith("build/deps/")
-    cmd = [cc, *BASE, *includes(), *flags]
+    cmd = [COMMAND[cc], *BASE, *includes(), *flags]
     if third:
         cmd += ["-w"]
     else:
@@ -126,7 +127,7 @@ def build(cc, test):
     if not fresh or not os.path.exists(key) or open(key, encoding="utf-8").read() != want:
         os.makedirs(os.path.dirname(exe), exist_ok=True)
         part = f"{exe}.{os.getpid()}"
-        call([cc, "-fsanitize=address,undefined", *objs, *libs, "-o", part], f"{cc} link {test}", COMPILE_TIMEOUT_S)
+        call([COMMAND[cc], "-fsanitize=address,undefined", *objs, *libs, "-o", part], f"{cc} link {test}", COMPILE_TIMEOUT_S)
         os.replace(part, exe)
         with open(key, "w", encoding="utf-8") as f:
             f.write(want)
