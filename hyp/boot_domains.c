@@ -27,22 +27,25 @@ const void *boot_image(const struct boot *b, const struct manifest_domain *conf,
     const void *pack = (const void *)(uintptr_t)b->platform.initrd.start.raw;
     uint8_t hash[SHA256_BYTES];
     *why = "is not in the system pack";
-    if (cpio_find(pack, b->platform.initrd.size_bytes, conf->image, &data, bytes) != OK)
+    if (cpio_find(pack, b->platform.initrd.size_bytes, conf->image, &data, bytes) != OK) {
         return NULL;
+    }
     sha256(data, *bytes, hash);
     *why = "does not match its hash";
-    if (memcmp(hash, conf->hash, sizeof hash)) return NULL;
+    if (memcmp(hash, conf->hash, sizeof hash) != 0) return NULL;
     struct image_header h;
     *why = "has a bad header";
     if (*bytes < sizeof h) return NULL;
     memcpy(&h, data, sizeof h);
     uint64_t fixed = h.text_bytes + h.rodata_bytes;
     if (h.magic != IMAGE_MAGIC || h.file_bytes != *bytes || h.text_bytes > *bytes ||
-        h.rodata_bytes > *bytes)
+        h.rodata_bytes > *bytes) {
         return NULL;
+    }
     if (((h.text_bytes | h.rodata_bytes | h.mem_bytes) & (PAGE_SIZE - 1)) ||
-        fixed > ALIGN_UP(*bytes, PAGE_SIZE))
+        fixed > ALIGN_UP(*bytes, PAGE_SIZE)) {
         return NULL;
+    }
     if (h.mem_bytes < *bytes || !h.text_bytes) return NULL;
     return data;
 }
@@ -61,8 +64,9 @@ static bool device_pci(struct boot *b, struct domain_device *dev,
     const struct pci_function *f = NULL;
     for (uint32_t i = 0; i < pci_function_count() && !f; i++) {
         if (pci_function_at(i)->slot == conf->slot &&
-            pci_function_at(i)->class_code == conf->class_code)
+            pci_function_at(i)->class_code == conf->class_code) {
             f = pci_function_at(i);
+        }
     }
     if (!f || f->bypasses_iommu || pci_assign(conf->slot, &dev->mmio) != OK) return false;
     dev->is_pci = true;
@@ -226,9 +230,10 @@ static void build_link(struct boot *b, const struct manifest_link *conf, uint32_
     l->window = boot_memory_take(conf->window_bytes, DOMAIN_RAM_ALIGN, false);
     struct pa_range regs = boot_memory_take(PAGE_SIZE, PAGE_SIZE,
                                             false); /* never mapped anywhere: accesses trap */
-    if (!l->window.size_bytes || !regs.size_bytes)
+    if (!l->window.size_bytes || !regs.size_bytes) {
         boot_refuse("hyp: no memory for the window of link %s: give the machine more RAM",
                     conf->name);
+    }
     memset((void *)(uintptr_t)l->window.start.raw, 0, l->window.size_bytes);
     l->client_window.raw = l->window.start.raw;
     l->client_regs.raw = regs.start.raw;

@@ -55,8 +55,9 @@ static void fill_bootinfo(const struct boot *b, const struct domain *d, struct b
     out->vtimer_intid = 27;
     out->pmu = d->conf->pmu;
     out->range_count = boot_memory_main(b, d->ram.start, out->range);
-    if (!out->range_count)
+    if (!out->range_count) {
         boot_refuse("hyp: main's memory is in more than %d pieces", BOOT_RANGE_MAX);
+    }
     out->event_intid = d->event_intid;
     out->image_ipa = d->ram.start.raw;
     out->image_bytes = d->ram.size_bytes;
@@ -106,8 +107,9 @@ void boot_main_domain(struct boot *b)
     d->image_mem_bytes = h.mem_bytes;
     struct pa_range info = boot_memory_take(PAGE_SIZE, PAGE_SIZE, true);
     d->ram = boot_memory_take(ALIGN_UP(h.mem_bytes, MIB(2)), MIB(2), true);
-    if (!d->ram.size_bytes || !info.size_bytes)
+    if (!d->ram.size_bytes || !info.size_bytes) {
         boot_refuse("hyp: no memory for main: give the machine more RAM");
+    }
     uint8_t *to = (uint8_t *)(uintptr_t)d->ram.start.raw;
     memcpy(to, image, bytes);
     memset(to + bytes, 0, d->ram.size_bytes - bytes);
@@ -118,9 +120,10 @@ void boot_main_domain(struct boot *b)
         d->memory_bytes += bi->range[i].size_bytes;
         err_t e = s2_map(&d->s2, (ipa_t){ bi->range[i].ipa }, (pa_t){ bi->range[i].ipa },
                          bi->range[i].size_bytes, S2_MEM_RWX);
-        if (e != OK)
+        if (e != OK) {
             boot_refuse("hyp: main: memory at 0x%lx cannot be mapped (error %d)", bi->range[i].ipa,
                         (int)e);
+        }
     }
     clean(d->ram.start.raw, d->ram.size_bytes);
     clean(info.start.raw, PAGE_SIZE);

@@ -16,8 +16,9 @@ static struct {
 
 static void take(uint64_t start, uint64_t end, bool for_main)
 {
-    if (taken.count == TAKEN_MAX)
+    if (taken.count == TAKEN_MAX) {
         boot_refuse("hyp: more than %d memory ranges: the manifest has too many parts", TAKEN_MAX);
+    }
     taken.range[taken.count].start = start;
     taken.range[taken.count].end = end;
     taken.range[taken.count++].main = for_main;
@@ -84,8 +85,9 @@ uint64_t boot_memory_el2(void)
 static uint64_t stretch_end(uint64_t at, uint64_t end)
 {
     for (uint32_t i = 0; i < taken.count; i++) {
-        if (!taken.range[i].main && taken.range[i].start >= at)
+        if (!taken.range[i].main && taken.range[i].start >= at) {
             end = MIN(end, taken.range[i].start);
+        }
     }
     return end;
 }

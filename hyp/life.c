@@ -266,8 +266,9 @@ void life_bootinfo(const struct domain *d, struct bootinfo *out)
     out->image_bytes = d->image_mem_bytes;
     memcpy(out->params, d->conf->params, sizeof(out->params));
     out->device_count = d->device_count;
-    for (uint32_t i = 0; i < d->device_count; i++)
+    for (uint32_t i = 0; i < d->device_count; i++) {
         describe_device(d, &d->device[i], &out->device[i]);
+    }
     for (uint32_t i = 0; i < link_count(); i++) {
         const struct link *l = link_at(i);
         if (l->present && (l->server == d || l->client == d)) {

@@ -221,8 +221,9 @@ static void drop_own_client(struct link *l)
 {
     for (uint32_t i = 0; i < LINK_QUEUE_MAX; i++) {
         struct link_queue *q = &l->queue[i];
-        if (q->ready)
+        if (q->ready) {
             (void)link_queue_sample(l, q); /* counts what was served; a liar is dead already */
+        }
         link_queue_stop(q);
     }
     if (l->status & VIRTIO_CONFIG_S_FEATURES_OK) l->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
@@ -244,8 +245,9 @@ void link_server_died(struct domain *server)
 /* A stock client's queues go on when their indices can be true, now that nothing moves used.idx any more. */
 static bool queues_can_resume(struct link *l)
 {
-    if (!(l->status & VIRTIO_CONFIG_S_DRIVER_OK) || (l->status & VIRTIO_CONFIG_S_NEEDS_RESET))
+    if (!(l->status & VIRTIO_CONFIG_S_DRIVER_OK) || (l->status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
         return false;
+    }
     bool fine = true;
     for (uint32_t i = 0; i < LINK_QUEUE_MAX; i++) {
         struct link_queue *q = &l->queue[i];

@@ -34,26 +34,31 @@ static void queue_parts(uint64_t desc, uint64_t avail, uint64_t used, uint32_t n
     out[2] = (struct part){ used, 6 + 8 * (uint64_t)num };
 }
 
+/* Two sets of parts share a byte; of one and the same set, two different parts do. */
+static bool parts_clash(const struct part mine[3], const struct part theirs[3], bool is_same)
+{
+    for (uint32_t a = 0; a < 3; a++) {
+        for (uint32_t b = 0; b < 3; b++) {
+            if (is_same && a == b) continue;
+            if (ranges_overlap(mine[a].start, mine[a].size_bytes, theirs[b].start,
+                               theirs[b].size_bytes)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* No two of these parts and no part of another ready queue share a byte. All ranges lie in the window: nothing wraps. */
 static bool parts_are_apart(const struct link *l, uint32_t idx, const struct part mine[3])
 {
+    if (parts_clash(mine, mine, true)) return false;
     for (uint32_t i = 0; i < l->conf->queue_count; i++) {
         const struct link_queue *q = &l->queue[i];
         struct part theirs[3];
-        if (i != idx && !q->ready) continue;
-        if (i == idx) {
-            memcpy(theirs, mine, sizeof(theirs));
-        } else {
-            queue_parts(q->desc, q->avail, q->used, q->num, theirs);
-        }
-        for (uint32_t a = 0; a < 3; a++) {
-            for (uint32_t b = 0; b < 3; b++) {
-                if (i == idx && a == b) continue;
-                if (ranges_overlap(mine[a].start, mine[a].size_bytes, theirs[b].start,
-                                   theirs[b].size_bytes))
-                    return false;
-            }
-        }
+        if (i == idx || !q->ready) continue;
+        queue_parts(q->desc, q->avail, q->used, q->num, theirs);
+        if (parts_clash(mine, theirs, false)) return false;
     }
     return true;
 }
@@ -68,11 +73,13 @@ static bool queue_place(const struct link *l, uint32_t idx, struct part parts[3]
     /* An address below the window wraps to a huge offset, which range_is_inside refuses. */
     queue_parts(q->w_desc - base, q->w_avail - base, q->w_used - base, num, parts);
     for (uint32_t i = 0; i < 3; i++) {
-        if (!range_is_inside(parts[i].start, parts[i].size_bytes, 0, l->window.size_bytes))
+        if (!range_is_inside(parts[i].start, parts[i].size_bytes, 0, l->window.size_bytes)) {
             return false;
+        }
     }
-    if (parts[0].start % 16 != 0 || parts[1].start % 2 != 0 || parts[2].start % 4 != 0)
+    if (parts[0].start % 16 != 0 || parts[1].start % 2 != 0 || parts[2].start % 4 != 0) {
         return false;
+    }
     if (l->conf->own_client &&
         (parts[0].start != LINK_DESC_OFF(idx) || parts[1].start != LINK_AVAIL_OFF(idx) ||
          parts[2].start != LINK_USED_OFF(count, idx))) {
@@ -159,8 +166,9 @@ static void driver_features_write(struct link *l, uint32_t value)
 static void notify_write(struct link *l, uint32_t idx)
 {
     if (idx >= l->conf->queue_count || !l->queue[idx].ready ||
-        !(l->status & VIRTIO_CONFIG_S_DRIVER_OK))
+        !(l->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
         return;
+    }
     l->doorbells++;
     trace(TRACE_DOORBELL, l->client->index, l->index, 0);
     watchdog_look(l, arch_ticks());

@@ -45,16 +45,18 @@ INIT_CODE static void manifest_load(void)
     if (!pack->size_bytes) boot_refuse("hyp: no system pack: pass it as initrd");
     err_t e = cpio_find((const void *)(uintptr_t)pack->start.raw, pack->size_bytes, "system.dtb",
                         &boot.manifest_dtb, &boot.manifest_bytes);
-    if (e != OK)
+    if (e != OK) {
         boot_refuse(
                 "hyp: the system pack (0x%lx+0x%lx) has no system.dtb, or is damaged (error %d)",
                 pack->start.raw, pack->size_bytes, (int)e);
+    }
     uint8_t hash[SHA256_BYTES];
     sha256(boot.manifest_dtb, boot.manifest_bytes, hash);
     for (size_t i = 0; i < sizeof hash; i++) {
-        if (hash[i] != manifest_hash[i])
+        if (hash[i] != manifest_hash[i]) {
             boot_refuse("hyp: system.dtb is not the one this Image was built with: pass the pack "
                         "that was made with it");
+        }
     }
     struct manifest_problem problem;
     bool good = manifest_read(boot.manifest_dtb, boot.manifest_bytes, &boot.manifest, &problem);
@@ -62,9 +64,10 @@ INIT_CODE static void manifest_load(void)
         facts_collect();
         good = manifest_check(&boot.manifest, &facts, &boot.refused, &problem);
     }
-    if (!good)
+    if (!good) {
         boot_refuse("hyp: manifest refused: %s: %s (%s)", problem.who,
                     manifest_verdict_text(problem.verdict), problem.what);
+    }
 }
 
 INIT_CODE static void unlisted_report(void)
@@ -78,9 +81,10 @@ INIT_CODE static void unlisted_report(void)
                          domain_at(n)->device[k].pci_slot == f->slot;
             }
         }
-        if (!listed)
+        if (!listed) {
             log_line("hyp: pci slot %u (%04x:%04x class %06x) is in no domain: no stream, kept off",
                      f->slot, f->vendor, f->device, f->class_code);
+        }
     }
 }
 
@@ -107,8 +111,9 @@ INIT_CODE static void layout_report(void)
         mem_line(i == 0 ? "image" : "ram", d->name, d->ram);
         mem_line("pristine", d->name, d->pristine);
     }
-    for (uint32_t i = 0; i < link_count(); i++)
+    for (uint32_t i = 0; i < link_count(); i++) {
         mem_line("window", link_at(i)->conf->name, link_at(i)->window);
+    }
 }
 
 INIT_CODE static void machine_start(void)
@@ -136,10 +141,11 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
     boot.fdt = fdt;
     err_t e = platform_read(fdt, UINT64_MAX, &boot.platform, &what);
     log_uart_start(boot.platform.uart.start.raw, boot.platform.uart_kind);
-    if (level != 2)
+    if (level != 2) {
         boot_refuse("ZerOS: entered at EL%lu: it needs EL2; start QEMU with -M "
                     "virt,virtualization=on, or the board's firmware at EL2",
                     level);
+    }
     if (e != OK) boot_refuse("ZerOS: the device tree is unusable: %s (error %d)", what, (int)e);
     boot.fdt_bytes = fdt_totalsize(fdt);
     log_line("ZerOS: EL2 is up, %u cores", boot.platform.core_count);
@@ -147,16 +153,18 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
     boot_memory_start(&boot);
     manifest_load();
     (void)platform_wipe_seeds(fdt);
-    if (smmu_start(&boot.platform) != OK)
+    if (smmu_start(&boot.platform) != OK) {
         boot_refuse("hyp: the SMMU did not start: DMA cannot be fenced");
+    }
     smmu_line_on(boot.platform.smmu_event_intid);
     smmu_line_on(boot.platform.smmu_gerror_intid);
     boot_domains(&boot);
     unlisted_report();
     boot_main_domain(&boot);
     for (uint32_t i = 1; i < domain_count(); i++) {
-        if (domain_at(i)->state == DOMAIN_LOADED && domain_at(i)->conf->kind == MANIFEST_DRIVER)
+        if (domain_at(i)->state == DOMAIN_LOADED && domain_at(i)->conf->kind == MANIFEST_DRIVER) {
             life_first_start(domain_at(i));
+        }
     }
     layout_report();
     sched_start();

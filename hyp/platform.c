@@ -60,8 +60,9 @@ static INIT_CODE err_t add_reserved_node(const struct tree_walk *w, struct platf
     for (uint32_t i = 0;; i++) {
         struct pa_range r;
         err_t err = tree_reg(w, i, &r);
-        if (err == ERR_NO_ENTRY)
+        if (err == ERR_NO_ENTRY) {
             return OK; /* without reg: placed by whoever wants it, nobody here */
+        }
         if (err == OK) err = add_reserved(r, out);
         if (err != OK) return err;
     }

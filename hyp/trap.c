@@ -157,12 +157,15 @@ static enum trap_verdict on_data_abort(struct vcpu *v, const struct world_syndro
         if (e == OK) {
             value &= mask;
             if ((esr & DABT_SSE) && value >> (size_bytes * 8 - 1)) value |= ~mask;
-            if (!(esr & DABT_SF)) value &= UINT32_MAX;
+            if (!(esr & DABT_SF)) {
+                value &= UINT32_MAX;
+            }
             if (!is_write) reg_set(v, rt, value);
             return TRAP_SKIP;
         }
-        if (e != ERR_NO_ENTRY)
+        if (e != ERR_NO_ENTRY) {
             return violation(v, CAUSE_PROTOCOL, ipa.raw, (uint64_t)e, TRAP_INJECT_ABORT);
+        }
     }
     return violation(v, CAUSE_FAULT, ipa.raw, esr, TRAP_INJECT_ABORT);
 }

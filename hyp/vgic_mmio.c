@@ -145,8 +145,9 @@ void vgic_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, u
     if (!is_write) *value = 0;
     bool sgi_frame = !is_dist && offset >= 0x10000;
     if ((is_dist || sgi_frame) && access_common(v, is_dist, sgi_frame ? offset - 0x10000 : offset,
-                                                is_write, size_bytes, value))
+                                                is_write, size_bytes, value)) {
         return;
+    }
     if (is_dist && offset == 0x0000) { /* GICD_CTLR: ARE and DS read as one */
         if (is_write) g->ctlr = (uint32_t)in & 3;
         if (!is_write) *value = g->ctlr | BIT(4) | BIT(6);

@@ -86,8 +86,9 @@ void watchdog_look_all(uint64_t now_ticks)
     for (uint32_t i = 0; i < link_count(); i++) {
         struct link *l = link_at(i);
         /* Our own client always kicks: while nobody waits there is nothing to find. A stock one may have been told not to. */
-        if (link_is_live(l) && (l->deadline_ticks != 0 || !l->conf->own_client))
+        if (link_is_live(l) && (l->deadline_ticks != 0 || !l->conf->own_client)) {
             watchdog_look(l, now_ticks);
+        }
     }
 }
 

@@ -124,11 +124,13 @@ lint_srcs = $(filter-out tests/% third_party/%,$(filter %.c,$(own_c)))
 lint: compile_commands.json ## clang-tidy over everything that is built
 	@printf '%s\n' $(lint_srcs) | xargs -P$(JOBS) -n4 clang-tidy-14 --quiet -p .
 
+# Flags of single files that clang does not know.
+gcc_only := -flto -fno-fat-lto-objects -fno-tree-loop-distribute-patterns -falign-%
 # One line an object: what clangd and clang-tidy read.
 source_of = $(firstword $(wildcard $(patsubst $(O)/$1/%.o,%,$2).c) $(patsubst $(O)/$1/%.o,%,$2).S)
 commands = $(foreach kind,hyp kernel domain user,$(foreach object,$(filter-out $(O)/$(kind)/libfdt/%,$(filter $(O)/$(kind)/%,$(all_objects))),\
     $(call command,$(call source_of,$(kind),$(object)),$(kind))))
-command = {"directory":"$(CURDIR)","file":"$1","command":"clang --target=aarch64-linux-gnu $(subst $(GCC_INCLUDE),$(CLANG_INCLUDE),$(filter-out -mno-outline-atomics,$($2_CFLAGS))) $($1_CFLAGS) $(WARN) $(filter-out -flto -fno-fat-lto-objects,$($1_CFLAGS)) -c $1"}@
+command = {"directory":"$(CURDIR)","file":"$1","command":"clang --target=aarch64-linux-gnu $(subst $(GCC_INCLUDE),$(CLANG_INCLUDE),$(filter-out -mno-outline-atomics,$($2_CFLAGS))) $(WARN) $(filter-out $(gcc_only),$($1_CFLAGS)) -c $1"}@
 compile_commands.json: $(wildcard */module.mk) Makefile scripts/targets.mk $(BUILD)/setup.mk $(B)/flags/hyp $(B)/flags/user ## for clangd and clang-tidy
 	$(file >$@.new,$(commands))
 	@{ echo '['; tr '@' '\n' <$@.new | sed -n 's/^ *\({.*}\)/\1/p' | sed '$$!s/$$/,/'; echo ']'; } >$@; rm -f $@.new

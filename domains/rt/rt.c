@@ -49,8 +49,9 @@ uint64_t rt_param(const char *name, uint64_t fallback)
     size_t name_bytes = strlen(name);
     for (const char *at = text; *at != '\0'; at++) {
         bool starts = at == text || at[-1] == ' ';
-        if (starts && strncmp(at, name, name_bytes) == 0 && at[name_bytes] == '=')
+        if (starts && strncmp(at, name, name_bytes) == 0 && at[name_bytes] == '=') {
             return number(at + name_bytes + 1);
+        }
     }
     return fallback;
 }

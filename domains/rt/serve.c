@@ -66,12 +66,15 @@ static err_t queue_start(struct serve *s, uint32_t queue_idx)
     uint32_t resume =
             reg_read(s, at + LINK_SRV_Q_RESUME); /* stock clients: bit 31 says that it is valid */
     uint16_t used_idx = (resume & BIT(31)) != 0 ? (uint16_t)resume : 0;
-    if (!part_is_inside(s, desc, entry_count * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE))
+    if (!part_is_inside(s, desc, entry_count * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE)) {
         return ERR_PEER;
-    if (!part_is_inside(s, avail, 4 + 2 * (uint64_t)entry_count, VRING_AVAIL_ALIGN_SIZE))
+    }
+    if (!part_is_inside(s, avail, 4 + 2 * (uint64_t)entry_count, VRING_AVAIL_ALIGN_SIZE)) {
         return ERR_PEER;
-    if (!part_is_inside(s, used, 4 + 8 * (uint64_t)entry_count, VRING_USED_ALIGN_SIZE))
+    }
+    if (!part_is_inside(s, used, 4 + 8 * (uint64_t)entry_count, VRING_USED_ALIGN_SIZE)) {
         return ERR_PEER;
+    }
     struct virtq_device *q = &s->queue[queue_idx];
     q->window = (struct virtq_window){
         .client_base = s->boot->client_window_ipa,

@@ -144,11 +144,13 @@ static uint8_t status_of(err_t result)
 static err_t slot_fill(struct serve_blk *b, const struct virtq_chain *chain,
                        struct serve_blk_slot *slot)
 {
-    if (chain->read_count == 0 || chain->write_count == 0)
+    if (chain->read_count == 0 || chain->write_count == 0) {
         return ERR_PEER; /* neither header nor status */
+    }
     const struct virtq_piece *last = &chain->piece[chain->read_count + chain->write_count - 1];
-    if (chain->piece[0].size_bytes != sizeof(struct virtio_blk_outhdr) || last->size_bytes != 1)
+    if (chain->piece[0].size_bytes != sizeof(struct virtio_blk_outhdr) || last->size_bytes != 1) {
         return ERR_PEER;
+    }
     slot->head = chain->head;
     slot->status_offset = last->offset;
     slot->done = false;
@@ -205,9 +207,9 @@ static void fetch(struct serve_blk *b)
         struct serve_blk_slot *slot = &b->slot[(b->oldest + b->in_flight) % SERVE_BLK_IN_FLIGHT];
         struct virtq_chain chain;
         err_t e = seam_fetch(&b->serve.queue[QUEUE], &chain);
-        if (e == OK)
+        if (e == OK) {
             e = slot_fill(b, &chain, slot);
-        else if (e == ERR_AGAIN) {
+        } else if (e == ERR_AGAIN) {
             b->look = false;
             return;
         }

@@ -160,8 +160,9 @@ static err_t read_namespace(struct nvme *n)
     uint32_t format_word = word_at(n, 128 + 4 * format_idx);
     uint32_t block_shift = (format_word >> 16) & 0xff, metadata_bytes = format_word & 0xffff;
     if (blocks == 0) return ERR_NO_ENTRY;
-    if (block_shift < 9 || block_shift > 12 || metadata_bytes != 0 || blocks >> 48 != 0)
+    if (block_shift < 9 || block_shift > 12 || metadata_bytes != 0 || blocks >> 48 != 0) {
         return ERR_NOT_SUPPORTED;
+    }
     n->sector_shift = block_shift - 9;
     n->geometry = (struct blk_geometry){
         .sector_count = blocks << n->sector_shift,
@@ -208,8 +209,9 @@ static err_t reset(struct nvme *n)
     uint64_t timeout_ns = (FIELD_OF(CAP_TO, cap) + 1) * 500000000;
     n->ready_polls_max = (uint32_t)(timeout_ns / SLEEP_NS) + QUICK_POLLS;
     n->doorbell_stride = 4U << FIELD_OF(CAP_HI_DSTRD, cap_hi);
-    if (FIELD_OF(CAP_MQES, cap) + 1 < NVME_QUEUE_DEPTH || FIELD_OF(CAP_HI_MPSMIN, cap_hi) != 0)
+    if (FIELD_OF(CAP_MQES, cap) + 1 < NVME_QUEUE_DEPTH || FIELD_OF(CAP_HI_MPSMIN, cap_hi) != 0) {
         return ERR_NOT_SUPPORTED;
+    }
     if (doorbell(n, 1, true) + 4 > n->regs_bytes) return ERR_NOT_SUPPORTED;
     reg_write(n, REG_CC, 0);
     return wait_ready(n, false);

@@ -38,8 +38,9 @@ static err_t command_fill(struct nvme *n, struct blk_request *r, uint32_t slot_i
     const uint32_t unit_mask = (1U << n->sector_shift) - 1; /* sectors of one block, less one */
     if (r->op == BLK_WRITE && n->geometry.read_only) return ERR_READ_ONLY;
     if (((sector | r->sector_count) & unit_mask) != 0) return ERR_IO;
-    if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, n->geometry.sector_count))
+    if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, n->geometry.sector_count)) {
         return ERR_IO;
+    }
     struct nvme_prp prp;
     err_t e = nvme_prp_fill(r, n->memory.prp[slot_idx], n->transfer_max_bytes,
                             n->geometry.block_bytes, &prp);

@@ -30,8 +30,9 @@ err_t adma_fill(struct sdhci *s, struct blk_request *r, uint32_t *block_count)
         const struct blk_piece *p = &r->piece[r->piece_idx];
         uint64_t addr = p->addr + r->piece_offset;
         uint32_t left_bytes = p->size_bytes - r->piece_offset;
-        if (((addr | left_bytes) & 3) != 0 || !range_is_inside(addr, left_bytes, 0, GIB(4)))
+        if (((addr | left_bytes) & 3) != 0 || !range_is_inside(addr, left_bytes, 0, GIB(4))) {
             return ERR_ARG;
+        }
         uint32_t n = desc_bytes(addr, MIN(left_bytes, want_bytes - filled_bytes));
         s->table[desc_count++] =
                 (struct sdhci_desc){ DESC_VALID | DESC_TRAN, (uint16_t)n, (uint32_t)addr };

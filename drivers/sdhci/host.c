@@ -208,8 +208,9 @@ err_t host_command(struct sdhci *s, const struct sdhci_command *c, struct sdhci_
 
 err_t host_transfer(struct sdhci *s, uint8_t index, uint32_t arg, uint32_t block_count, bool read)
 {
-    if ((reg_read(s, REG_PRESENT) & (PRESENT_CMD_INHIBIT | PRESENT_DAT_INHIBIT)) != 0)
+    if ((reg_read(s, REG_PRESENT) & (PRESENT_CMD_INHIBIT | PRESENT_DAT_INHIBIT)) != 0) {
         return ERR_BUSY;
+    }
     uint64_t mode = MODE_DMA | (read ? MODE_READ : 0);
     if (block_count > 1) mode |= MODE_COUNT | MODE_MULTI | MODE_AUTO12;
     reg_write(s, REG_ADMA_ADDR, (uintptr_t)s->table);

@@ -35,8 +35,9 @@ static err_t start_command(struct sdhci *s)
     uint64_t sector = r->sector + r->sectors_done;
     bool read = r->op == BLK_READ;
     if (!read && s->geometry.read_only) return ERR_READ_ONLY;
-    if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, s->geometry.sector_count))
+    if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, s->geometry.sector_count)) {
         return ERR_IO;
+    }
     /* Fits: card_csd_sectors states at most 2^32 sectors, and 2^23 where the card counts bytes. */
     uint32_t arg = (uint32_t)(s->block_addressed ? sector : sector * BLK_SECTOR_BYTES);
     err_t e = adma_fill(s, r, &s->command_blocks);
@@ -54,8 +55,9 @@ static err_t start_command(struct sdhci *s)
 static err_t poll_flush(struct sdhci *s)
 {
     err_t e = card_status(s);
-    if (e != ERR_AGAIN || ++s->flush_polls > FLUSH_POLLS_MAX)
+    if (e != ERR_AGAIN || ++s->flush_polls > FLUSH_POLLS_MAX) {
         return e == ERR_AGAIN ? ERR_TIMEOUT : e;
+    }
     s->state = SDHCI_FLUSH;
     s->env->timer_arm(s->env->ctx, FLUSH_POLL_NS);
     return ERR_AGAIN;

@@ -83,8 +83,9 @@ static err_t map_range(uint64_t *root, uint64_t start, uint64_t size_bytes, int 
             table = table_at(slot);
             if (!table) return ERR_NO_MEMORY;
         }
-        if (!(*slot & S1_VALID))
+        if (!(*slot & S1_VALID)) {
             *slot = at | map_attr[kind] | S1_VALID | (level == 3 ? S1_TABLE : 0);
+        }
         at += span;
     }
     return OK;

@@ -154,8 +154,9 @@ void world_fp_give(struct vcpu *v)
 
 void world_fp_drop(struct vcpu *v)
 {
-    if (world.fp_owner == v)
+    if (world.fp_owner == v) {
         world.fp_owner = NULL; /* the next FP trap loads somebody's own values over them */
+    }
     memset(v->fp, 0, sizeof v->fp);
 }
 
@@ -202,8 +203,9 @@ bool world_sysreg(struct vcpu *v, uint32_t iss, bool is_read, uint64_t *value)
         SGI_FIELDS = 0x3ffc1e
     }; /* Op0 3, Op1 0, CRn 12, CRm 11, Op2 5; Rt and direction masked */
     if ((iss & SGI_FIELDS) == (SGI1R & SGI_FIELDS) && !is_read) {
-        if (*value & 1 || *value & BIT(40))
+        if (*value & 1 || *value & BIT(40)) {
             vgic_raise(v, (uint32_t)(*value >> 24 & 15)); /* to itself: one vCPU */
+        }
         return true;
     }
     return false;

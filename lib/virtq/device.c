@@ -25,8 +25,9 @@ static err_t piece_add(const struct virtq_window *w, const struct vring_desc *d,
     uint64_t offset =
             d->addr -
             w->client_base; /* wraps to a huge offset below the base: refused by the range check */
-    if (!range_is_inside(offset, d->len, writes ? w->write_offset : 0, w->size_bytes))
+    if (!range_is_inside(offset, d->len, writes ? w->write_offset : 0, w->size_bytes)) {
         return ERR_PEER;
+    }
     if (!writes && chain->write_count != 0) return ERR_PEER;
     chain->piece[chain->read_count + chain->write_count] = (struct virtq_piece){ offset, d->len };
     if (writes) {
@@ -42,8 +43,9 @@ err_t virtq_fetch(struct virtq_device *q, struct virtq_chain *chain)
     if (q->avail_known == q->avail_seen) {
         uint16_t idx = ring_index(&q->avail->idx);
         uint16_t used_up = (uint16_t)(idx - q->used_idx); /* in flight with us, and new ones */
-        if (used_up > q->entry_count || (uint16_t)(q->avail_seen - q->used_idx) > used_up)
+        if (used_up > q->entry_count || (uint16_t)(q->avail_seen - q->used_idx) > used_up) {
             return ERR_PEER;
+        }
         q->avail_known = idx;
         if (idx == q->avail_seen) return ERR_AGAIN;
     }
