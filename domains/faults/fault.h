@@ -8,12 +8,12 @@
  *   after=N  the N-th request is the one (default 100); counted from 1 in each incarnation
  *   gens=K   only the first K incarnations misbehave (default 1), so that the system recovers; 0:
  * every one
- *   addr=A   the target of wild accesses (default 0x40200000: where EL2 lies on QEMU)
+ *   addr=A   the target of wild accesses (default 0: mapped in no domain)
  *   id=I     lie-used-id: the id to claim (default 0xffff, which no ring has; a small one is
  * another request)
  */
 #define FAULT_AFTER_DEFAULT 100
-#define FAULT_ADDR_DEFAULT  0x40200000UL
+#define FAULT_ADDR_DEFAULT  0UL
 
 /** Counts one request; true for exactly the one that is to go wrong. Logs it. */
 bool fault_due(void);
