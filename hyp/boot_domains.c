@@ -111,7 +111,7 @@ bool boot_devices(struct boot *b, struct domain *d)
             return false;
         }
         if (dev->pintid && dev->vintid < VGIC_INTID_MAX) {
-            vgic_allow(&d->vcpu, dev->vintid, dev->edge, dev->pintid);
+            vgic_allow(&d->vcpu[0], dev->vintid, dev->edge, dev->pintid);
             gic_spi_route(dev->pintid, dev->edge);
             trap_line_owner(dev->pintid, d, dev->vintid);
         }
@@ -137,7 +137,7 @@ static err_t map_driver_ram(struct domain *d, const struct image_header *h)
 
 static void vcpu_setup(struct domain *d)
 {
-    struct vcpu *v = &d->vcpu;
+    struct vcpu *v = &d->vcpu[0];
     uint64_t hz = arch_freq_hz();
     v->priority = d->conf->priority;
     v->cpu.budget_ticks = d->conf->budget_us * hz / 1000000;
@@ -199,8 +199,8 @@ static void build_driver(struct boot *b, struct domain *d)
 static uint32_t main_intid_take(struct domain *main_domain)
 {
     for (uint32_t i = VGIC_INTID_MAX - 1; i >= 32; i--) {
-        if (main_domain->vcpu.vgic.allowed[i / 32] >> (i & 31) & 1) continue;
-        vgic_allow(&main_domain->vcpu, i, true, 0);
+        if (main_domain->vcpu[0].vgic.allowed[i / 32] >> (i & 31) & 1) continue;
+        vgic_allow(&main_domain->vcpu[0], i, true, 0);
         return i;
     }
     boot_refuse("hyp: no interrupt number left for main's links");
@@ -241,7 +241,7 @@ static void build_link(struct boot *b, const struct manifest_link *conf, uint32_
     l->server_regs.raw = DOMAIN_LINK_IPA + nth * PAGE_SIZE;
     l->server_intid = DRIVER_LINK_INTID + nth;
     l->client_intid = main_intid_take(l->client);
-    vgic_allow(&l->server->vcpu, l->server_intid, true, 0);
+    vgic_allow(&l->server->vcpu[0], l->server_intid, true, 0);
     if (map_server_window(l) != OK || s2_map(&l->client->s2, l->client_window, l->window.start,
                                              l->window.size_bytes, S2_MEM_RW) != OK) {
         boot_refuse("hyp: link %s: its window cannot be mapped", conf->name);

@@ -127,6 +127,6 @@ void boot_main_domain(struct boot *b)
     }
     clean(d->ram.start.raw, d->ram.size_bytes);
     clean(info.start.raw, PAGE_SIZE);
-    vcpu_reset(&d->vcpu, (ipa_t){ d->ram.start.raw }, info.start.raw);
+    vcpu_reset(&d->vcpu[0], (ipa_t){ d->ram.start.raw }, info.start.raw);
     d->state = DOMAIN_RUNNING;
 }

@@ -37,7 +37,11 @@ struct domain *domain_add(const struct manifest_domain *conf)
     d->index = domains.count++;
     d->vmid = (uint16_t)(d->index + 1);
     d->conf = conf;
-    d->vcpu.domain = d;
+    d->vcpu_count = MAX(conf->vcpus, 1U);
+    for (uint32_t i = 0; i < VCPU_MAX; i++) {
+        d->vcpu[i].domain = d;
+        d->vcpu[i].index = i;
+    }
     (void)str_copy(d->name, sizeof d->name, conf->name);
     return d;
 }
@@ -58,7 +62,7 @@ void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint
     if (d->state != DOMAIN_RUNNING) return;
     if (d->index == 0) {
         log_line("hyp: main died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx", cause_text[cause],
-                 detail, info, d->vcpu.regs.pc);
+                 detail, info, d->vcpu[0].regs.pc);
         panic_at("the main domain died", __FILE__, __LINE__);
     }
     d->state = DOMAIN_DEAD;
@@ -66,14 +70,14 @@ void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint
     d->death.cause = cause;
     d->death.detail = detail;
     d->death.info = info;
-    d->death.pc = d->vcpu.regs.pc;
-    d->death.lr = d->vcpu.regs.x[30];
-    d->death.pstate = d->vcpu.regs.pstate;
-    vcpu_store_sysregs(&d->vcpu);
-    d->death.sp = d->vcpu.sys.sp_el1;
-    d->death.esr = d->vcpu.sys.esr;
-    d->death.far = d->vcpu.sys.far;
-    vcpu_park(&d->vcpu);
+    d->death.pc = d->vcpu[0].regs.pc;
+    d->death.lr = d->vcpu[0].regs.x[30];
+    d->death.pstate = d->vcpu[0].regs.pstate;
+    vcpu_store_sysregs(&d->vcpu[0]);
+    d->death.sp = d->vcpu[0].sys.sp_el1;
+    d->death.esr = d->vcpu[0].sys.esr;
+    d->death.far = d->vcpu[0].sys.far;
+    vcpu_park(&d->vcpu[0]);
     trace(TRACE_DEATH, d->index, (uint64_t)cause, detail);
     d->rebirth.step = 0;
     d->rebirth.progress = 0;
@@ -83,5 +87,5 @@ void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint
     log_line("%s: died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx, generation %u", d->name,
              cause_text[cause], detail, info, d->death.pc, d->generation);
     struct domain *main_domain = &domains.table[0];
-    vgic_raise(&main_domain->vcpu, main_domain->event_intid);
+    vgic_raise(&main_domain->vcpu[0], main_domain->event_intid);
 }

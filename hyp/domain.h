@@ -46,7 +46,8 @@ struct domain {
     uint32_t event_intid;     /* main: some domain died */
     struct s2 s2;
     ipa_t gicd_ipa, gicr_ipa; /* emulated, unmapped */
-    struct vcpu vcpu;         /* one for now; its struct says which domain it is of */
+    uint32_t vcpu_count;      /* of vcpu[], from the manifest */
+    struct vcpu vcpu[VCPU_MAX]; /* vCPU i has MPIDR affinity 0.0.0.i; 0 starts, the others wait for PSCI CPU_ON */
 
     uint32_t device_count;
     struct domain_device device[BOOT_DEVICE_MAX];

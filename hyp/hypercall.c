@@ -122,8 +122,8 @@ static err_t call_domain_info(struct vcpu *v)
         x[3] = d->pristine.size_bytes;
         return OK;
     case DOMAIN_ITEM_CPU:
-        x[1] = d->vcpu.cpu.run_ticks;
-        x[2] = d->vcpu.cpu.el2_ticks;
+        x[1] = d->vcpu[0].cpu.run_ticks;
+        x[2] = d->vcpu[0].cpu.el2_ticks;
         x[3] = d->conf->budget_us;
         x[4] = d->conf->period_us;
         return OK;

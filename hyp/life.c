@@ -39,7 +39,7 @@ enum piece {
 
 static enum piece step_park(struct domain *d)
 {
-    vcpu_park(&d->vcpu);
+    vcpu_park(&d->vcpu[0]);
     return PIECE_DONE;
 }
 
@@ -135,14 +135,14 @@ static enum piece step_tlb(struct domain *d)
 
 static enum piece step_fp_drop(struct domain *d)
 {
-    d->vcpu.fp_owned = false;
-    memset(d->vcpu.fp, 0, sizeof(d->vcpu.fp));
+    d->vcpu[0].fp_owned = false;
+    memset(d->vcpu[0].fp, 0, sizeof(d->vcpu[0].fp));
     return PIECE_DONE;
 }
 
 static enum piece step_vgic_reset(struct domain *d)
 {
-    vgic_reset(&d->vcpu);
+    vgic_reset(&d->vcpu[0]);
     return PIECE_DONE;
 }
 
@@ -161,7 +161,7 @@ static enum piece step_generation(struct domain *d)
 static enum piece step_start(struct domain *d)
 {
     uint64_t info_ipa = DOMAIN_RAM_IPA + d->ram.size_bytes - BOOTINFO_RANGE_BYTES;
-    vcpu_reset(&d->vcpu, (ipa_t){ DOMAIN_RAM_IPA }, info_ipa);
+    vcpu_reset(&d->vcpu[0], (ipa_t){ DOMAIN_RAM_IPA }, info_ipa);
     d->state = DOMAIN_RUNNING;
     trace(TRACE_START, d->index, d->generation, 0);
     link_server_started(d);

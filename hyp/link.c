@@ -101,7 +101,7 @@ void link_describe(const struct link *l, bool is_server, struct boot_link *out)
 void link_interrupt_client(struct link *l, uint32_t bits)
 {
     l->interrupt_status |= bits;
-    vgic_raise(&l->client->vcpu, l->client_intid);
+    vgic_raise(&l->client->vcpu[0], l->client_intid);
 }
 
 void link_tell_change(struct link *l)
@@ -116,7 +116,7 @@ void link_event(struct link *l, uint32_t bits)
 {
     if (!l->published) return;
     l->events |= bits;
-    vgic_raise(&l->server->vcpu, l->server_intid);
+    vgic_raise(&l->server->vcpu[0], l->server_intid);
 }
 
 void link_needs_reset(struct link *l)

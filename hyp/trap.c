@@ -224,7 +224,7 @@ static void take_one(uint32_t intid)
         /* A blocked DMA and the device's own error come together: the death goes first, so nobody hears of the error. */
         if (d->conf->dma == MANIFEST_DMA_SMMU) smmu_on_irq(intid);
         if (d->state == DOMAIN_RUNNING) {
-            vgic_inject_hw(&d->vcpu, trap.vintid[intid]);
+            vgic_inject_hw(&d->vcpu[0], trap.vintid[intid]);
         } else {
             gic_line_kill(intid);
         }

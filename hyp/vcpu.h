@@ -34,6 +34,8 @@ struct vcpu {
     struct vcpu_sysregs sys;
     struct vgic vgic;
     struct domain *domain; /* borrowed: the struct that embeds this one */
+    uint32_t index;        /* in domain->vcpu[] */
+    uint32_t core;         /* the core it is pinned to: index of hyp/core.h */
     enum vcpu_state state;
     uint32_t priority;
     bool fp_owned;                                /* the FP registers hold this vCPU's values */

@@ -164,7 +164,7 @@ void vgic_lines_kill(struct domain *d)
     for (uint32_t i = 0; i < d->device_count; i++) {
         if (d->device[i].pintid) gic_line_kill(d->device[i].pintid);
     }
-    d->vcpu.vgic.ppi_active = 0;
+    d->vcpu[0].vgic.ppi_active = 0;
 }
 
 /* Takes a pending interrupt back out of the list registers: it was disabled. */

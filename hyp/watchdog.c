@@ -8,7 +8,7 @@
 static void wait_begin(struct link *l, struct link_wait *w, uint64_t now_ticks)
 {
     w->since_ticks = MAX(now_ticks, 1U);
-    w->since_run = l->server->vcpu.cpu.run_ticks;
+    w->since_run = l->server->vcpu[0].cpu.run_ticks;
 }
 
 static uint64_t span_ticks(const struct link *l)
@@ -105,7 +105,7 @@ uint64_t watchdog_next(void)
 /* Out of budget, and not one full budget since the wait began: it had no chance to answer. */
 static bool was_starved(struct link *l, const struct link_wait *w, uint64_t now_ticks)
 {
-    struct vcpu *v = &l->server->vcpu;
+    struct vcpu *v = &l->server->vcpu[0];
     return !vcpu_has_budget(v, now_ticks) && v->cpu.run_ticks - w->since_run < v->cpu.budget_ticks;
 }
 
@@ -131,7 +131,7 @@ static void expire_link(struct link *l, uint64_t now_ticks)
                 kill_hung(l, i);
                 return;
             }
-            wait_begin(l, w, MAX(l->server->vcpu.cpu.period_end_ticks, now_ticks));
+            wait_begin(l, w, MAX(l->server->vcpu[0].cpu.period_end_ticks, now_ticks));
         }
         next = MIN(next, w->since_ticks + span);
     }

@@ -7,6 +7,7 @@
 #include "abi/trace.h"
 
 #define DOMAIN_MAX      8  /* domains of one system, main included; main is always index 0 */
+#define VCPU_MAX        4  /* virtual cores of one domain */
 #define DOMAIN_NAME_MAX 32 /* bytes, NUL-terminated */
 
 /*

@@ -25,8 +25,8 @@ void fake_start(uint32_t count)
         fake.domain[i].index = i;
         fake.domain[i].vmid = (uint16_t)(i + 1);
         fake.domain[i].state = DOMAIN_RUNNING;
-        fake.domain[i].vcpu.domain = &fake.domain[i];
-        fake.domain[i].vcpu.state = VCPU_READY;
+        fake.domain[i].vcpu[0].domain = &fake.domain[i];
+        fake.domain[i].vcpu[0].state = VCPU_READY;
     }
 }
 
@@ -154,7 +154,7 @@ void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint
     d->death.cause = cause;
     d->death.detail = detail;
     d->death.info = info;
-    vcpu_park(&d->vcpu);
+    vcpu_park(&d->vcpu[0]);
     if (fake.on_kill) fake.on_kill(d);
 }
 

@@ -174,6 +174,6 @@ void rig_reborn(void)
     link_server_reborn(rig.server);
     rig.server->generation++;
     rig.server->state = DOMAIN_RUNNING;
-    rig.server->vcpu.state = VCPU_READY;
+    rig.server->vcpu[0].state = VCPU_READY;
     link_server_started(rig.server);
 }

@@ -128,8 +128,8 @@ static const char *squeezed(void)
 TEST(life, rebirth_sequence_is_exactly_this)
 {
     rig_start();
-    d->vcpu.fp_owned = true;
-    d->vcpu.fp[0] = 42;
+    d->vcpu[0].fp_owned = true;
+    d->vcpu[0].fp[0] = 42;
     die();
     uint32_t calls;
     EXPECT_EQ(STEP_DONE, run_to_end(&calls));
@@ -153,8 +153,8 @@ TEST(life, rebirth_sequence_is_exactly_this)
     EXPECT_EQ(1, d->generation);
     EXPECT_EQ(0, d->rebirth.step);
     EXPECT_FALSE(d->device[0].dma_open);
-    EXPECT_EQ(DOMAIN_RAM_IPA, d->vcpu.regs.pc);
-    EXPECT_EQ(DOMAIN_RAM_IPA + RAM_BYTES - PAGE_SIZE, d->vcpu.regs.x[0]);
+    EXPECT_EQ(DOMAIN_RAM_IPA, d->vcpu[0].regs.pc);
+    EXPECT_EQ(DOMAIN_RAM_IPA + RAM_BYTES - PAGE_SIZE, d->vcpu[0].regs.x[0]);
     EXPECT_EQ(0, fake.bad_chunks);
 }
 
@@ -352,7 +352,7 @@ TEST(life, dump_holds_registers_queues_and_stack)
     d->death.detail = 0x1234;
     d->death.pc = 0x10000040;
     d->death.sp = DOMAIN_RAM_IPA + KIB(200) - 1000; /* across a page */
-    d->vcpu.regs.x[29] = 29;
+    d->vcpu[0].regs.x[29] = 29;
     one_link.queue[0].done = 7;
     one_link.queue[0].avail_seen = 9;
     for (size_t i = 0; i < sizeof(ram); i++) ram[i] = (uint8_t)(i >> 3);

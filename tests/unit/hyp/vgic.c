@@ -10,7 +10,7 @@
 #include "lib/test.h"
 
 static struct domain domain;
-static struct vcpu *v = &domain.vcpu;
+static struct vcpu *v = &domain.vcpu[0];
 static uint64_t lr[VGIC_LR_COUNT];
 static uint32_t wakes, enabled_calls, last_enabled, deactivated;
 static bool underflow;

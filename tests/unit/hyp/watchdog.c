@@ -295,8 +295,8 @@ TEST(watchdog, more_outstanding_than_the_queue_holds_is_the_clients_nonsense)
 TEST(watchdog, a_starved_server_is_given_its_next_period)
 {
     rig_up(true, 1);
-    rig.server->vcpu.cpu.budget_ticks = 1000;
-    rig.server->vcpu.cpu.period_end_ticks = fake.now_ticks + 3 * DEADLINE;
+    rig.server->vcpu[0].cpu.budget_ticks = 1000;
+    rig.server->vcpu[0].cpu.period_end_ticks = fake.now_ticks + 3 * DEADLINE;
     fake.out_of_budget[1] = true;
     uint64_t start = fake.now_ticks;
     post(1);
@@ -304,8 +304,8 @@ TEST(watchdog, a_starved_server_is_given_its_next_period)
     EXPECT_EQ(0, fake.kills);
     EXPECT_EQ(start + 4 * DEADLINE, watchdog_next());
     /* It ran a full budget and is out of it again: no second excuse. */
-    rig.server->vcpu.cpu.run_ticks += 1000;
-    rig.server->vcpu.cpu.period_end_ticks = start + 6 * DEADLINE;
+    rig.server->vcpu[0].cpu.run_ticks += 1000;
+    rig.server->vcpu[0].cpu.period_end_ticks = start + 6 * DEADLINE;
     pass_time(start + 4 * DEADLINE);
     EXPECT_EQ(1, fake.kills);
 }
@@ -313,9 +313,9 @@ TEST(watchdog, a_starved_server_is_given_its_next_period)
 TEST(watchdog, burning_the_budget_is_no_excuse)
 {
     rig_up(true, 1);
-    rig.server->vcpu.cpu.budget_ticks = 1000;
+    rig.server->vcpu[0].cpu.budget_ticks = 1000;
     post(1);
-    rig.server->vcpu.cpu.run_ticks = 1000;
+    rig.server->vcpu[0].cpu.run_ticks = 1000;
     fake.out_of_budget[1] = true;
     pass_time(fake.now_ticks + DEADLINE);
     EXPECT_EQ(1, fake.kills);
