@@ -87,6 +87,15 @@ static INIT_CODE bool check_image(struct judge *j, const char *image, const uint
     return hash_is_there(hash) ? true : fail(j, MANIFEST_HASH, image);
 }
 
+/* All that a domain is filled from. Only guests have an initrd and a device tree, and the tree is a must. */
+static INIT_CODE bool check_files(struct judge *j, const struct manifest_domain *d)
+{
+    if (!check_image(j, d->image, d->hash)) return false;
+    if (d->kind != MANIFEST_GUEST) return true;
+    return check_image(j, d->dtb, d->dtb_hash) &&
+           (d->initrd[0] == '\0' || check_image(j, d->initrd, d->initrd_hash));
+}
+
 /* What every domain but main and every window take must leave enough for main. */
 static INIT_CODE bool check_memory(struct judge *j)
 {
@@ -112,18 +121,21 @@ static INIT_CODE bool check_memory(struct judge *j)
 
 static INIT_CODE bool check_cpu(struct judge *j, const struct manifest_domain *d)
 {
-    uint32_t budget = d->budget_us, period = d->period_us, lowest = 1;
-    if (d->kind == MANIFEST_DRIVER) lowest = j->m->domain[0].priority + 1;
-    bool unlimited = d->kind == MANIFEST_MAIN && budget == 0 && period == 0;
+    uint32_t budget = d->budget_us, period = d->period_us, mains = j->m->domain[0].priority;
+    bool is_driver = d->kind == MANIFEST_DRIVER;
+    bool unlimited = !is_driver && budget == 0 && period == 0;
+    /* Without a budget it would take from main what it likes. */
+    uint32_t lowest = is_driver ? mains + 1 : 1;
+    uint32_t highest = unlimited ? MIN(mains, MANIFEST_PRIORITY_MAX) : MANIFEST_PRIORITY_MAX;
     bool period_fits = period >= MANIFEST_PERIOD_US_MIN && period <= MANIFEST_PERIOD_US_MAX;
-    return rule(j, d->vcpus >= 1 && d->vcpus <= MANIFEST_VCPU_MAX, MANIFEST_VCPU, "vcpus",
+    return rule(j, d->vcpus >= 1 && d->vcpus <= (is_driver ? 1 : VCPU_MAX), MANIFEST_VCPU, "vcpus",
                 d->vcpus) &&
            rule(j, d->core < j->facts->core_count, MANIFEST_VCPU, "core", d->core) &&
            rule(j, unlimited || period_fits, MANIFEST_BUDGET, "period-us", period) &&
            rule(j, unlimited || (budget >= 1 && budget <= period), MANIFEST_BUDGET, "budget-us",
                 budget) &&
-           rule(j, d->priority >= lowest && d->priority <= MANIFEST_PRIORITY_MAX, MANIFEST_PRIORITY,
-                "priority", d->priority);
+           rule(j, d->priority >= lowest && d->priority <= highest, MANIFEST_PRIORITY, "priority",
+                d->priority);
 }
 
 static INIT_CODE bool is_same_thing(const struct manifest_device *a,
@@ -171,6 +183,12 @@ static INIT_CODE bool is_given_before(const struct judge *j, const struct manife
     return false;
 }
 
+/* True when the domain's fence holds this device. */
+static INIT_CODE bool is_fenced(const struct manifest_domain *d, const struct manifest_fact *f)
+{
+    return d->dma == MANIFEST_DMA_GUARD ? f->has_guard : f->has_stream;
+}
+
 static INIT_CODE bool shares_page(const struct manifest_fact *a, const struct manifest_fact *b)
 {
     uint64_t start = ALIGN_DOWN(a->mmio_start, PAGE_SIZE),
@@ -184,7 +202,10 @@ static INIT_CODE bool check_fact(struct judge *j, const struct manifest_domain *
                                  const struct manifest_device *dev, const struct manifest_fact *f)
 {
     if (f->is_reserved) return fail_device(j, MANIFEST_DEVICE_RESERVED, dev);
-    if (f->is_master && !f->has_stream) return fail_device(j, MANIFEST_MASTER_OUTSIDE, dev);
+    if (f->is_master && !is_fenced(d, f)) {
+        if (d->dma == MANIFEST_DMA_GUARD) return fail(j, MANIFEST_DMA, "guard");
+        return fail_device(j, MANIFEST_MASTER_OUTSIDE, dev);
+    }
     for (uint32_t i = 0; i < j->facts->device_count; i++) {
         const struct manifest_fact *other = &j->facts->device[i];
         if (other == f) continue;
@@ -214,12 +235,13 @@ static INIT_CODE bool check_devices(struct judge *j, const struct manifest_domai
             continue;
         }
         if (!check_fact(j, d, dev, &j->facts->device[n])) return false;
-        fenced_count += j->facts->device[n].has_stream;
+        fenced_count += is_fenced(d, &j->facts->device[n]);
     }
     if (absent_count != 0) j->refused |= (uint32_t)BIT(d - j->m->domain);
-    if (d->dma == MANIFEST_DMA_GUARD) return fail(j, MANIFEST_DMA, "guard");
-    bool fenced = j->facts->has_smmu && fenced_count + absent_count != 0;
-    return d->dma == MANIFEST_DMA_NONE || fenced ? true : fail(j, MANIFEST_DMA, "smmu");
+    if (d->dma == MANIFEST_DMA_NONE) return true;
+    bool is_guard = d->dma == MANIFEST_DMA_GUARD;
+    bool fenced = (is_guard || j->facts->has_smmu) && fenced_count + absent_count != 0;
+    return fenced ? true : fail(j, MANIFEST_DMA, is_guard ? "guard" : "smmu");
 }
 
 static INIT_CODE bool check_domains(struct judge *j)
@@ -237,9 +259,7 @@ static INIT_CODE bool check_domains(struct judge *j)
         if (d != m->domain && d->kind == MANIFEST_MAIN) return fail(j, MANIFEST_NO_MAIN, "");
         if (d->kind == MANIFEST_CANARY) continue;
         if (!CHECK_NAMES(j, d->device, d->device_count, d->name, "device")) return false;
-        if (!check_image(j, d->image, d->hash) || !check_cpu(j, d) || !check_devices(j, d)) {
-            return false;
-        }
+        if (!check_files(j, d) || !check_cpu(j, d) || !check_devices(j, d)) return false;
     }
     return true;
 }
@@ -250,6 +270,37 @@ static INIT_CODE bool can_end(const struct judge *j, uint32_t domain)
     return domain < j->m->domain_count && j->m->domain[domain].kind != MANIFEST_CANARY;
 }
 
+/* The client's RAM in place of a window: a stock guest's, all of it below 4 GiB, and the server's only link. */
+static INIT_CODE bool check_client_memory(struct judge *j, const struct manifest_link *l)
+{
+    const struct manifest_domain *client = &j->m->domain[l->client];
+    if (client->kind != MANIFEST_GUEST || l->own_client != 0) {
+        return fail(j, MANIFEST_CLIENT_MEMORY, client->name);
+    }
+    if (j->m->domain[l->server].kind != MANIFEST_DRIVER) {
+        return fail(j, MANIFEST_CLIENT_MEMORY, j->m->domain[l->server].name);
+    }
+    for (const struct manifest_link *k = j->m->link; k < j->m->link + j->m->link_count; k++) {
+        if (k != l && (k->server == l->server || k->client == l->server)) {
+            return fail(j, MANIFEST_CLIENT_MEMORY, k->name);
+        }
+    }
+    return rule(j, client->memory_bytes <= MANIFEST_CLIENT_RAM_MAX, MANIFEST_CLIENT_MEMORY,
+                "memory", client->memory_bytes);
+}
+
+static INIT_CODE bool check_window(struct judge *j, const struct manifest_link *l)
+{
+    uint64_t window = l->window_bytes;
+    if (l->client_memory != 0) {
+        return rule(j, window == 0, MANIFEST_LINK_WINDOW, "window", window) &&
+               check_client_memory(j, l);
+    }
+    /* Three pages a queue hold its rings in either layout; buffers need one more. */
+    bool fits = window > LINK_DATA_OFF(l->queue_count) && window <= DOMAIN_WINDOW_STEP;
+    return rule(j, fits && window % PAGE_SIZE == 0, MANIFEST_LINK_WINDOW, "window", window);
+}
+
 static INIT_CODE bool check_link(struct judge *j, const struct manifest_link *l)
 {
     j->who = l->name;
@@ -258,14 +309,10 @@ static INIT_CODE bool check_link(struct judge *j, const struct manifest_link *l)
         return fail(j, MANIFEST_LINK_ENDS, "client");
     }
     uint32_t size = l->queue_size, deadline = l->deadline_ms, slow = l->slow_ms;
-    uint64_t window = l->window_bytes;
     bool size_fits = size >= 2 && size <= LINK_RING_MAX && (size & (size - 1)) == 0;
-    /* Three pages a queue hold its rings in either layout; buffers need one more. */
-    bool window_fits = window > LINK_DATA_OFF(l->queue_count) && window <= DOMAIN_WINDOW_STEP;
     if (!rule(j, l->queue_count >= 1 && l->queue_count <= LINK_QUEUE_MAX, MANIFEST_LINK_QUEUES,
               "queues", l->queue_count) ||
-        !rule(j, size_fits, MANIFEST_LINK_QUEUES, "queue-size", size) ||
-        !rule(j, window_fits && window % PAGE_SIZE == 0, MANIFEST_LINK_WINDOW, "window", window) ||
+        !rule(j, size_fits, MANIFEST_LINK_QUEUES, "queue-size", size) || !check_window(j, l) ||
         !rule(j, l->watch_mask >> l->queue_count == 0, MANIFEST_LINK_WATCH, "watch",
               l->watch_mask)) {
         return false;
@@ -345,7 +392,8 @@ INIT_CODE const char *manifest_verdict_text(enum manifest_verdict v)
         [MANIFEST_VCPU] = "there is no such core, or no support for so many vCPUs",
         [MANIFEST_BUDGET] = "a driver needs a period of 1000 to 1000000 us and a budget above 0 "
                             "and not above it",
-        [MANIFEST_PRIORITY] = "priorities go from 1 to 31, and a driver's must be above main's",
+        [MANIFEST_PRIORITY] = "priorities go from 1 to 31: a driver's must be above main's, and "
+                              "without a budget none may be",
         [MANIFEST_DEVICE_UNKNOWN] = "this machine has no such device: the domain is not started",
         [MANIFEST_DEVICE_TWICE] = "this device is given away twice: it must have one owner",
         [MANIFEST_DEVICE_RESERVED] =
@@ -362,6 +410,8 @@ INIT_CODE const char *manifest_verdict_text(enum manifest_verdict v)
                                "manifest and can run",
         [MANIFEST_LINK_WINDOW] =
                 "a window is whole pages, more than 12 KiB for each queue and at most 16 MiB",
+        [MANIFEST_CLIENT_MEMORY] = "client-memory joins a stock guest of at most 3.5 GiB and a "
+                                   "driver that has no other link",
         [MANIFEST_LINK_QUEUES] = "a link has 1 to 4 queues of 2 to 128 entries, a power of two",
         [MANIFEST_LINK_WATCH] =
                 "a watched queue must exist and have 1 <= deadline-ms <= slow-ms <= 600000",

@@ -6,7 +6,8 @@
 #include "hyp/manifest.h"
 #include "lib/string.h"
 
-#define CELL_BYTES 4
+#define CELL_BYTES    4
+#define CLIENT_MEMORY "client-memory"
 
 /* The node being read, and where its first problem goes. */
 struct reader {
@@ -27,14 +28,15 @@ enum value_kind {
     VALUE_HASH,
     VALUE_END,    /* the name of a domain */
     VALUE_QUEUES, /* queue numbers, as a mask */
-    VALUE_LBA     /* first and count, two cells each */
+    VALUE_LBA,    /* first and count, two cells each */
+    VALUE_WINDOW  /* bytes, or "client-memory" */
 };
 
 /* A property and its place in the struct. Text in arrays: these constants need no relocation. */
 struct binding {
     char name[14];
     uint8_t kind;
-    char words[24]; /* each with its NUL, ended by an empty one */
+    char words[28]; /* each with its NUL, ended by an empty one */
     uint16_t offset, bytes;
     uint32_t max; /* of a VALUE_U32; 0: none */
 };
@@ -42,9 +44,9 @@ struct binding {
 #define PLACE(type, field) \
     .offset = offsetof(struct type, field), .bytes = sizeof(((struct type *)0)->field)
 
-/* The first two are all that a canary may have. */
+/* The first two are all that a canary may have, the last ones are for guests only. */
 static INIT_DATA const struct binding domain_bindings[] = {
-    { "kind", VALUE_WORD, "main\0driver\0canary\0", PLACE(manifest_domain, kind) },
+    { "kind", VALUE_WORD, "main\0driver\0canary\0guest\0", PLACE(manifest_domain, kind) },
     { "memory", VALUE_U64, PLACE(manifest_domain, memory_bytes) },
     { "image", VALUE_TEXT, PLACE(manifest_domain, image) },
     { "hash", VALUE_HASH, PLACE(manifest_domain, hash) },
@@ -57,10 +59,18 @@ static INIT_DATA const struct binding domain_bindings[] = {
     { "on-violation", VALUE_WORD, "kill\0inject\0", PLACE(manifest_domain, on_violation) },
     { "pmu", VALUE_FLAG, PLACE(manifest_domain, pmu) },
     { "params", VALUE_TEXT, PLACE(manifest_domain, params) },
+    { "initrd", VALUE_TEXT, PLACE(manifest_domain, initrd) },
+    { "initrd-hash", VALUE_HASH, PLACE(manifest_domain, initrd_hash) },
+    { "dtb", VALUE_TEXT, PLACE(manifest_domain, dtb) },
+    { "dtb-hash", VALUE_HASH, PLACE(manifest_domain, dtb_hash) },
+    { "console", VALUE_FLAG, PLACE(manifest_domain, console) },
 };
-#define SEEN_KIND   BIT(0)
-#define SEEN_CANARY (BIT(0) | BIT(1))
-#define SEEN_IMAGE  BIT(2)
+#define SEEN_KIND         BIT(0)
+#define SEEN_CANARY       (BIT(0) | BIT(1))
+#define SEEN_IMAGE        BIT(2)
+#define SEEN_ON_VIOLATION BIT(10)
+#define SEEN_DTB          BIT(15)
+#define SEEN_GUEST        BITS(17, 13)
 
 static INIT_DATA const struct binding device_bindings[] = {
     { "path", VALUE_TEXT, PLACE(manifest_device, path) },
@@ -78,7 +88,7 @@ static INIT_DATA const struct binding link_bindings[] = {
     { "server", VALUE_END, PLACE(manifest_link, server) },
     { "client", VALUE_END, PLACE(manifest_link, client) },
     { "layout", VALUE_WORD, "stock\0own\0", PLACE(manifest_link, own_client) },
-    { "window", VALUE_U64, PLACE(manifest_link, window_bytes) },
+    { "window", VALUE_WINDOW, PLACE(manifest_link, window_bytes) },
     { "queues", VALUE_U32, PLACE(manifest_link, queue_count) },
     { "queue-size", VALUE_U32, PLACE(manifest_link, queue_size) },
     { "watch", VALUE_QUEUES, PLACE(manifest_link, watch_mask) },
@@ -181,6 +191,14 @@ static INIT_CODE bool read_value(const struct reader *r, const struct binding *b
         wide[0] = tree_number(p, 2);
         wide[1] = tree_number(text + 2 * CELL_BYTES, 2);
         return wide[1] <= UINT64_MAX - wide[0];
+    case VALUE_WINDOW:
+        if (is_text && strcmp(text, CLIENT_MEMORY) == 0) {
+            ((struct manifest_link *)base)->client_memory = 1;
+            return true;
+        }
+        if (bytes != CELL_BYTES && bytes != 2 * CELL_BYTES) return false;
+        *wide = tree_number(p, bytes / CELL_BYTES);
+        return true;
     }
     return false;
 }
@@ -251,6 +269,12 @@ static INIT_CODE bool read_domain(struct reader *r, struct manifest_domain *d)
                                              : fail(r, MANIFEST_BAD_PROPERTY, "kind");
     }
     if (!need(r, SEEN_IMAGE, "image")) return false;
+    if (d->kind == MANIFEST_GUEST) {
+        if (!need(r, SEEN_DTB, "dtb")) return false;
+        if ((r->seen & SEEN_ON_VIOLATION) == 0) d->on_violation = MANIFEST_INJECT;
+    } else if ((r->seen & SEEN_GUEST) != 0) {
+        return fail(r, MANIFEST_BAD_PROPERTY, "kind");
+    }
     int child;
     fdt_for_each_subnode(child, r->fdt, r->node)
     {

@@ -5,7 +5,8 @@
   mkpack.py --hyp hyp.elf --dts system.dts [--define NAME=VALUE]... --images DIR... --out DIR
             [--autorun FILE] [--image NAME=FILE]... [--stale NAME=FILE]... [--check TOOL [ARG]...] [--pack-name NAME]
 
-The manifest names images (`image = "storage"`); NAME.img is looked for in the folders of --images. --image puts another
+The manifest names images (`image = "storage"`); NAME.img or NAME is looked for in the folders of --images; a
+guest's `initrd` and `dtb` likewise. --image puts another
 file in the place of one before hashes are taken, --stale after: EL2 must refuse that one. Same input, same bytes out.
 """
 import argparse
@@ -43,8 +44,12 @@ def compile_dts(source):
     return run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", "-", "-"], source)
 
 
+# Properties that name a file of the pack, and the one that holds its hash.
+FILE_PROPERTIES = {b"image": "hash", b"initrd": "initrd-hash", b"dtb": "dtb-hash"}
+
+
 def image_nodes(dtb):
-    """(path, image name) of every node with an `image` property, in tree order."""
+    """(path, name of the hash property, file name) of every property that names a file, in tree order."""
     _, _, struct_at, strings_at = struct.unpack_from(">4I", dtb)
     found, path, at = [], [], struct_at
     while True:
@@ -60,8 +65,8 @@ def image_nodes(dtb):
             size, name_at = struct.unpack_from(">2I", dtb, at)
             at += 8
             name = dtb[strings_at + name_at:dtb.index(b"\0", strings_at + name_at)]
-            if name == b"image":
-                found.append((path[1:], dtb[at:at + size].rstrip(b"\0").decode()))
+            if name in FILE_PROPERTIES:
+                found.append((path[1:], FILE_PROPERTIES[name], dtb[at:at + size].rstrip(b"\0").decode()))
             at = (at + size + 3) & ~3
         elif token == FDT_END:
             return found
@@ -70,11 +75,11 @@ def image_nodes(dtb):
 
 
 def hash_fragment(nodes, digests):
-    """A piece of dts that gives every node its image's hash."""
+    """A piece of dts that gives every node the hashes of its files."""
     lines = []
-    for path, image in nodes:
+    for path, hash_name, image in nodes:
         opening = " ".join(f"{part} {{" for part in path)
-        lines.append(f"/ {{ {opening} hash = [{digests[image]}]; {'}; ' * len(path)}}};")
+        lines.append(f"/ {{ {opening} {hash_name} = [{digests[image]}]; {'}; ' * len(path)}}};")
     return "\n".join(lines).encode()
 
 
@@ -83,8 +88,10 @@ def load_images(names, folders, replaced):
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             raise Refused(f"image \"{name}\": not a file name")
-        candidates = [replaced[name]] if name in replaced else [os.path.join(d, name + ".img") for d in folders]
-        path = next((c for c in candidates if os.path.exists(c)), None)
+        candidates = [os.path.join(d, name + end) for d in folders for end in (".img", "")]
+        if name in replaced:
+            candidates = [replaced[name]]
+        path = next((c for c in candidates if os.path.isfile(c)), None)
         if path is None:
             raise Refused(f"image \"{name}\" is named by the manifest and not built (looked for {' '.join(candidates)})")
         with open(path, "rb") as f:
@@ -159,7 +166,7 @@ def pairs(items):
 def build(args):
     source = preprocess(args.dts, args.define)
     nodes = image_nodes(compile_dts(source))
-    files = load_images(sorted({image for _, image in nodes}), args.images, pairs(args.image))
+    files = load_images(sorted({image for _, _, image in nodes}), args.images, pairs(args.image))
     for name, path in pairs(args.image).items():
         if name not in files:
             with open(path, "rb") as f:

@@ -11,7 +11,7 @@
 
 enum manifest_dma { MANIFEST_DMA_NONE = 0, MANIFEST_DMA_SMMU, MANIFEST_DMA_GUARD };
 enum manifest_violation { MANIFEST_KILL = 0, MANIFEST_INJECT };
-enum manifest_kind { MANIFEST_MAIN = 0, MANIFEST_DRIVER, MANIFEST_CANARY };
+enum manifest_kind { MANIFEST_MAIN = 0, MANIFEST_DRIVER, MANIFEST_CANARY, MANIFEST_GUEST };
 
 /* A device of a domain: a node of the firmware tree by path, or a PCI function by bridge path, slot and class. */
 struct manifest_device {
@@ -28,26 +28,34 @@ struct manifest_domain {
     char image[BOOT_NAME_MAX];         /* file name in the system pack */
     uint8_t hash[MANIFEST_HASH_BYTES]; /* SHA-256 of that file */
     uint64_t memory_bytes;             /* 0 for main: the rest */
-    uint32_t vcpus, core, priority;    /* a higher number runs first */
-    uint32_t budget_us, period_us;     /* 0, 0: none (main) */
-    uint32_t dma;                      /* enum manifest_dma */
-    uint32_t on_violation;             /* enum manifest_violation */
+    uint32_t vcpus, core,
+            priority;              /* vCPU i on core + i modulo cores; a higher number runs first */
+    uint32_t budget_us, period_us; /* 0, 0: none (main, guests) */
+    uint32_t dma;                  /* enum manifest_dma */
+    uint32_t on_violation;         /* enum manifest_violation */
     uint32_t pmu;
+    uint32_t console; /* guest: 1 = it has an emulated PL011 */
     uint32_t device_count;
     struct manifest_device device[BOOT_DEVICE_MAX];
     char params[BOOT_PARAMS_MAX];
+    char initrd[BOOT_NAME_MAX]; /* guest: file in the system pack, "" none */
+    uint8_t initrd_hash[MANIFEST_HASH_BYTES];
+    char dtb[BOOT_NAME_MAX]; /* guest: its device tree, a file in the system pack */
+    uint8_t dtb_hash[MANIFEST_HASH_BYTES];
 };
 
 struct manifest_link {
     char name[BOOT_NAME_MAX];
     uint32_t device_id;      /* virtio type: 2 block, 1 net, 4 entropy */
     uint32_t server, client; /* domain indices */
-    uint64_t window_bytes;
+    uint64_t window_bytes;   /* 0 with client_memory */
     uint32_t queue_count, queue_size;
     uint32_t watch_mask; /* bit q: request queue with a deadline */
     uint32_t deadline_ms, slow_ms;
     uint32_t own_client; /* layout = "own" */
     uint32_t read_only;
+    uint32_t
+            client_memory; /* the client's RAM is the window; it is a guest, and the server's only link */
     uint64_t lba_first, lba_count;
 };
 

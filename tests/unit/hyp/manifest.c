@@ -124,6 +124,20 @@ static void start(void)
     memset(s->hash, 7, sizeof(s->hash));
 }
 
+/* A stock guest at index 4 with link 2 to its own storage domain, number 2. */
+static struct manifest_domain *start_guest(void)
+{
+    start();
+    struct manifest_domain *d = add_domain("linux", MANIFEST_GUEST);
+    d->memory_bytes = MIB(64);
+    strcpy(d->dtb, "linux.dtb");
+    memset(d->dtb_hash, 7, sizeof(d->dtb_hash));
+    d->priority = 1;
+    m.link[1].client = 4;
+    m.link[1].own_client = 0;
+    return d;
+}
+
 static bool check(void)
 {
     return manifest_check(&m, &facts, &refused, &problem);
@@ -267,8 +281,15 @@ TEST(manifest, vcpus_and_cores_exist)
     m.domain[1].vcpus = 0;
     EXPECT_REFUSED(MANIFEST_VCPU, "storage", "vcpus = 0");
     start();
-    m.domain[0].vcpus = MANIFEST_VCPU_MAX + 1;
-    EXPECT_REFUSED(MANIFEST_VCPU, "main", "vcpus = 2");
+    m.domain[1].vcpus = 2;
+    EXPECT_REFUSED(MANIFEST_VCPU, "storage", "vcpus = 2");
+    start_guest()->vcpus = VCPU_MAX;
+    m.domain[0].vcpus = VCPU_MAX;
+    EXPECT_TRUE(check());
+    m.domain[0].vcpus = VCPU_MAX + 1;
+    EXPECT_REFUSED(MANIFEST_VCPU, "main", "vcpus = 5");
+    start_guest()->vcpus = VCPU_MAX + 1;
+    EXPECT_REFUSED(MANIFEST_VCPU, "linux", "vcpus = 5");
     start();
     m.domain[1].core = 1;
     EXPECT_TRUE(check());
@@ -316,6 +337,69 @@ TEST(manifest, drivers_stand_above_main)
     start();
     m.domain[0].priority = 0;
     EXPECT_REFUSED(MANIFEST_PRIORITY, "main", "priority = 0");
+}
+
+TEST(manifest, a_guest_without_a_budget_stands_not_above_main)
+{
+    EXPECT_TRUE(start_guest() != NULL && check());
+    m.domain[4].priority = 2;
+    EXPECT_REFUSED(MANIFEST_PRIORITY, "linux", "priority = 2");
+    m.domain[4].budget_us = 5000;
+    m.domain[4].period_us = 10000;
+    EXPECT_TRUE(check());
+    m.domain[4].priority = MANIFEST_PRIORITY_MAX + 1;
+    EXPECT_REFUSED(MANIFEST_PRIORITY, "linux", "priority = 32");
+    m.domain[4].priority = 2;
+    m.domain[4].budget_us = 10001;
+    EXPECT_REFUSED(MANIFEST_BUDGET, "linux", "budget-us = 10001");
+}
+
+TEST(manifest, every_file_of_a_guest_has_a_name_and_a_hash)
+{
+    struct manifest_domain *d = start_guest();
+    memset(d->dtb_hash, 0, sizeof(d->dtb_hash));
+    EXPECT_REFUSED(MANIFEST_HASH, "linux", "linux.dtb");
+    start_guest()->dtb[0] = '\0';
+    EXPECT_REFUSED(MANIFEST_NAME, "linux", "image");
+    strcpy(start_guest()->initrd, "linux.cpio");
+    EXPECT_REFUSED(MANIFEST_HASH, "linux", "linux.cpio");
+    memset(d->initrd_hash, 7, sizeof(d->initrd_hash));
+    EXPECT_TRUE(check());
+    strcpy(d->initrd, "../x");
+    EXPECT_REFUSED(MANIFEST_NAME, "linux", "image");
+}
+
+TEST(manifest, client_memory_is_a_guests_and_the_servers_only_link)
+{
+    struct manifest_domain *d = start_guest();
+    struct manifest_link *l = &m.link[1];
+    l->client_memory = 1;
+    EXPECT_REFUSED(MANIFEST_LINK_WINDOW, "disk1", "window = 4194304");
+    l->window_bytes = 0;
+    EXPECT_TRUE(check());
+    l->own_client = 1;
+    EXPECT_REFUSED(MANIFEST_CLIENT_MEMORY, "disk1", "linux");
+    l->own_client = 0;
+    l->client = 0;
+    EXPECT_REFUSED(MANIFEST_CLIENT_MEMORY, "disk1", "main");
+    l->client = 4;
+    l->server = 0;
+    EXPECT_REFUSED(MANIFEST_CLIENT_MEMORY, "disk1", "main");
+    l->server = 2;
+    /* The server has another link, as a server or as a client. */
+    m.link[0].server = 2;
+    m.link[0].lba_count = 1000;
+    l->lba_first = 1000;
+    EXPECT_REFUSED(MANIFEST_CLIENT_MEMORY, "disk1", "disk0");
+    m.link[0].server = 1;
+    m.link[0].client = 2;
+    EXPECT_REFUSED(MANIFEST_CLIENT_MEMORY, "disk1", "disk0");
+    m.link[0].client = 0;
+    facts.ram_bytes = GIB(16);
+    d->memory_bytes = MANIFEST_CLIENT_RAM_MAX;
+    EXPECT_TRUE(check());
+    d->memory_bytes += MIB(2);
+    EXPECT_REFUSED(MANIFEST_CLIENT_MEMORY, "disk1", "memory = 3760193536");
 }
 
 TEST(manifest, an_absent_function_refuses_only_its_domain)
@@ -457,6 +541,17 @@ TEST(manifest, a_dma_fence_is_there_and_has_a_device)
     EXPECT_REFUSED(MANIFEST_DMA, "main", "smmu");
     start();
     m.domain[1].dma = MANIFEST_DMA_GUARD;
+    EXPECT_REFUSED(MANIFEST_DMA, "storage", "guard");
+    /* The guard needs no SMMU, and no SMMU makes up for it. */
+    facts.device[5].has_guard = true;
+    facts.device[5].has_stream = false;
+    m.domain[2].dma = MANIFEST_DMA_NONE;
+    facts.has_smmu = false;
+    EXPECT_TRUE(check());
+    m.domain[1].dma = MANIFEST_DMA_NONE;
+    EXPECT_REFUSED(MANIFEST_MASTER_OUTSIDE, "storage", "/pcie@10000000 slot 1 class 080501");
+    m.domain[1].dma = MANIFEST_DMA_GUARD;
+    m.domain[1].device_count = 0;
     EXPECT_REFUSED(MANIFEST_DMA, "storage", "guard");
     start();
     m.domain[1].dma = MANIFEST_DMA_NONE;
