@@ -78,6 +78,13 @@ static err_t call_dma_enable(struct vcpu *v)
     return OK;
 }
 
+static err_t call_yield(struct vcpu *v)
+{
+    (void)v;
+    sched_request(); /* its turn is the newest: any equal goes first */
+    return OK;
+}
+
 static err_t call_log_read(struct vcpu *v)
 {
     uint64_t *x = v->regs.x;
@@ -235,7 +242,7 @@ static const call_handler calls[CALL_COUNT] = {
     AT(HVC_DOMAIN_INFO) = call_domain_info, AT(HVC_DOMAIN_KILL) = call_domain_kill,
     AT(HVC_DOMAIN_STEP) = call_domain_step, AT(HVC_DOMAIN_DUMP) = call_domain_dump,
     AT(HVC_TRACE_READ) = call_trace_read,   AT(HVC_STATS) = call_stats,
-    AT(HVC_DOMAIN_GIVE_UP) = call_give_up,
+    AT(HVC_DOMAIN_GIVE_UP) = call_give_up,  AT(HVC_YIELD) = call_yield,
 };
 #define FIRST_FOR_MAIN (HVC_LOG_READ - HVC_BASE)
 

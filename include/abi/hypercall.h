@@ -18,6 +18,9 @@
  */
 #define HVC_DMA_ENABLE (HVC_BASE + 3) /* x1 = index of the device in bootinfo */
 
+/* Goes to the end of its queue: another ready domain of the same priority on this core runs first. */
+#define HVC_YIELD (HVC_BASE + 4)
+
 /* Main only; everyone else gets ERR_RIGHTS. */
 #define HVC_LOG_READ \
     (HVC_BASE + 8) /* x1 = position -> x1 = next position, x2 = byte count <= 32, x3..x6 bytes */

@@ -31,7 +31,7 @@ def image(name):
     os.makedirs(OUT, exist_ok=True)
     elf, flat = os.path.join(OUT, f"{name}.elf"), os.path.join(OUT, f"{name}.img")
     sources = [f"tests/target/{name}.c", "tests/target/rt/start.S", "tests/target/rt/rt.c", "tests/target/rt/blk.c", *LIB, *MORE.get(name, [])]
-    inputs = [os.path.join(ROOT, s) for s in sources] + glob.glob(os.path.join(HERE, "rt/*")) + \
+    inputs = [os.path.join(ROOT, s) for s in sources] + glob.glob(os.path.join(HERE, "rt/*")) + glob.glob(os.path.join(HERE, "*.h")) + \
         glob.glob(os.path.join(ROOT, "include/abi/*.h")) + glob.glob(os.path.join(ROOT, "lib/*.h"))
     if os.path.exists(flat) and all(os.path.getmtime(i) <= os.path.getmtime(flat) for i in inputs):
         return flat
@@ -43,8 +43,8 @@ def image(name):
     return flat
 
 
-def system(main, driver=None, params="", defines=()):
-    """A bootable variant: main image and, if named, one driver domain."""
+def system(main, driver=None, params="", defines=(), second=None):
+    """A bootable variant: main image and, if named, one driver domain or two."""
     images = [(f"target-{main}", image(main))]
     more = [f'MAIN_IMAGE="target-{main}"', *defines]
     if driver and driver.startswith("storage"):  # a real one, from the standard build
@@ -52,6 +52,9 @@ def system(main, driver=None, params="", defines=()):
     elif driver:
         images.append((f"target-{driver}", image(driver)))
         more += [f'DRIVER_IMAGE="target-{driver}"', f'DRIVER_PARAMS="{params}"']
+    if second:
+        images.append((f"target-{second}", image(second)))
+        more.append(f'SECOND_IMAGE="target-{second}"')
     # The image's contents are not in the variant's name: scripts/variant runs each time and takes what is there.
     return variants.get(defines=tuple(more), images=tuple(images), dts=os.path.join(HERE, "target.dts"))
 

@@ -59,6 +59,13 @@ static inline uint64_t rt_instructions(void)
     return value;
 }
 
+/**
+ * Stores value to *store_to (not to NULL), then reads event counter 0 over and over with interrupts on.
+ * Returns: the counter at the first instruction of the interrupt's handler less the last reading before it came. The interrupt is
+ * neither acknowledged nor ended, and masked again.
+ */
+uint64_t rt_irq_latency(volatile void *store_to, uint32_t value);
+
 void rt_fp_fill(uint64_t seed);
 uint64_t rt_fp_same(uint64_t seed);
 

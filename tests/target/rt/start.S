@@ -149,4 +149,47 @@ rt_fp_same:
     .endr
     mov     x0, x3
     ret
+
+    .global rt_irq_latency
+/*
+ * uint64_t rt_irq_latency(volatile uint32_t *store_to, uint32_t value): stores (not to NULL), then reads event counter 0 over and
+ * over with interrupts on. Returns counter at the handler's first instruction less the last reading before the interrupt came.
+ */
+rt_irq_latency:
+    mrs     x4, vbar_el1
+    adrp    x5, irq_vectors
+    add     x5, x5, :lo12:irq_vectors
+    msr     vbar_el1, x5
+    isb
+    msr     daifclr, #2
+    cbz     x0, 1f
+    mrs     x6, pmevcntr0_el0
+    str     w1, [x0]
+1:  mrs     x6, pmevcntr0_el0
+    b       1b
+irq_taken:
+    sub     x0, x7, x6
+    msr     vbar_el1, x4
+    adr     x5, 1f
+    msr     elr_el1, x5
+    mrs     x5, spsr_el1
+    orr     x5, x5, #0x80           /* I: the caller acknowledges */
+    msr     spsr_el1, x5
+    eret
+1:  ret
+
+    .balign 2048
+irq_vectors:
+    .rept   5
+    .balign 128
+    b       on_other
+    .endr
+    .balign 128
+    mrs     x7, pmevcntr0_el0
+    b       irq_taken
+    .rept   10
+    .balign 128
+    b       on_other
+    .endr
+
     .section .note.GNU-stack, "", %progbits
