@@ -23,7 +23,7 @@ def cases_of(image):
     with open(os.path.join(HERE, f"{image}.c"), encoding="utf-8") as f:
         text = f.read()
     names = [f"{m.group(1)}.{m.group(2)}" for m in re.finditer(r"^TEST\((\w+), (\w+)\)", text, re.M)]
-    names += [f"{image}.{m.group(1)}" for m in re.finditer(r"^(?:PLACE|DEATH)_TEST\(\w+, (\w+)", text, re.M)]
+    names += [f"{image}.{m.group(1)}" for m in re.finditer(r"^(?:PLACE|DEATH|STORM)_TEST\(\w+, (\w+)", text, re.M)]
     return sorted(names)
 
 
@@ -99,6 +99,16 @@ def run_flood():
     return m.text, {}
 
 
+def run_storm():
+    import tempfile
+    folder = tempfile.mkdtemp(prefix="storm-", dir=zeros.TMP)
+    v = build.system("storm", "stormer", defines=("DRIVER_BUDGET_US=2000",))
+    m = zeros.boot(v, [sectors(os.path.join(folder, "s.img"))], wait=False, icount=True)
+    m.expect(r"\d+ passed, \d+ failed", 250)
+    m.wait_end(60)
+    return m.text, {}
+
+
 def run_lib():
     m = zeros.boot(build.system("lib"), [], wait=False)
     m.expect(r"\d+ passed, \d+ failed", 100)
@@ -110,7 +120,7 @@ def result(image):
     """(output, extra) of an image, run once."""
     if image not in _ran:
         try:
-            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood, "lib": run_lib,
+            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood, "lib": run_lib, "storm": run_storm,
                              "client-nvme": lambda: run_client(nvme=True)}[image]()
         except Exception as e:  # every case of the image then fails with what was seen
             _ran[image] = (str(e), {})
@@ -174,6 +184,12 @@ def test_storage_domain_nvme(name):
 @pytest.mark.parametrize("name", cases_of("flood"))
 def test_storage_domain_under_load(name):
     check("flood", name)
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name", cases_of("storm"))
+def test_driver_domain_in_a_storm(name):
+    check("storm", name)
 
 
 @pytest.mark.limit(300)
