@@ -243,6 +243,7 @@ static const call_handler calls[CALL_COUNT] = {
     AT(HVC_DOMAIN_STEP) = call_domain_step, AT(HVC_DOMAIN_DUMP) = call_domain_dump,
     AT(HVC_TRACE_READ) = call_trace_read,   AT(HVC_STATS) = call_stats,
     AT(HVC_DOMAIN_GIVE_UP) = call_give_up,  AT(HVC_YIELD) = call_yield,
+    AT(HVC_LINK_KICK) = link_kick,          AT(HVC_LINK_WAIT) = link_wait,
 };
 #define FIRST_FOR_MAIN (HVC_LOG_READ - HVC_BASE)
 

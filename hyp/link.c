@@ -6,10 +6,13 @@
 
 #include "abi/trace.h"
 #include "hyp/arch.h"
+#include "hyp/sched.h"
 #include "hyp/trace.h"
 #include "lib/string.h"
 
-/* Filled at boot; after it only through the functions of this module. One core: no lock yet. */
+STATIC_ASSERT(LINK_MAX * 8 <= 64, "domain.link_events holds a byte for each");
+
+/* Filled at boot; after it only through the functions of this module, under EL2's lock. */
 static struct {
     uint32_t count;
     struct link all[LINK_MAX];
@@ -94,6 +97,7 @@ void link_describe(const struct link *l, bool is_server, struct boot_link *out)
         .own_client = l->conf->own_client,
         .peer_domain = is_server ? l->conf->client : l->conf->server,
         .read_only = l->conf->read_only,
+        .id = l->index,
     };
     (void)str_copy(out->name, sizeof(out->name), l->conf->name);
 }
@@ -115,8 +119,62 @@ void link_tell_change(struct link *l)
 void link_event(struct link *l, uint32_t bits)
 {
     if (!l->published) return;
-    l->events |= bits;
-    vgic_raise(&l->server->vcpu[0], l->server_intid);
+    struct domain *d = l->server;
+    struct vcpu *v = &d->vcpu[0];
+    d->link_events |= (uint64_t)bits << (8 * l->index);
+    if (d->listen_pc == 0) {
+        vgic_raise(v, l->server_intid);
+    } else if (v->state == VCPU_WAITING && v->regs.pc == d->listen_pc) {
+        v->regs.x[1] = d->link_events; /* its call returns them */
+        d->link_events = 0;
+        vcpu_wake(v);
+    }
+}
+
+void link_notify(struct link *l, uint64_t queue_idx)
+{
+    if (queue_idx >= l->conf->queue_count || !l->queue[queue_idx].ready) return;
+    if (!(l->status & VIRTIO_CONFIG_S_DRIVER_OK)) return;
+    l->doorbells++;
+    trace(TRACE_DOORBELL, l->client->index, l->index, 0);
+    watchdog_doorbell(l);
+    link_event(l, LINK_EV_DOORBELL);
+}
+
+err_t link_kick(struct vcpu *v)
+{
+    uint64_t *x = v->regs.x;
+    if (x[1] >= links.count || links.all[x[1]].client != v->domain) return ERR_NO_ENTRY;
+    struct link *l = &links.all[x[1]];
+    link_notify(l, x[2]);
+    x[1] = l->interrupt_status;
+    l->interrupt_status &= ~(uint32_t)VIRTIO_MMIO_INT_VRING;
+    return OK;
+}
+
+void link_used(struct link *l)
+{
+    watchdog_doorbell(l);
+    if (!link_is_live(l)) return;
+    trace(TRACE_DOORBELL, l->server->index, l->index, 1);
+    link_interrupt_client(l, VIRTIO_MMIO_INT_VRING);
+}
+
+err_t link_wait(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    uint64_t *x = v->regs.x;
+    for (uint64_t mask = x[1]; mask; mask &= mask - 1) {
+        struct link *l = link_at((uint32_t)__builtin_ctzl(mask));
+        if (!l || l->server != d || !l->published) return ERR_NO_ENTRY;
+        link_used(l);
+    }
+    if (v->state != VCPU_READY || v->index != 0) return ERR_STATE; /* it died of what was seen */
+    d->listen_pc = v->regs.pc;
+    x[1] = d->link_events;
+    d->link_events = 0;
+    if (x[1] == 0 && x[2] == 0) sched_wait(v);
+    return OK;
 }
 
 void link_needs_reset(struct link *l)
@@ -235,7 +293,6 @@ void link_server_died(struct domain *server)
         struct link *l = &links.all[i];
         if (l->server != server) continue;
         l->published = false;
-        l->events = 0;
         liveness_clear(l);
         if (l->conf->own_client) drop_own_client(l);
         link_tell_change(l);
@@ -273,13 +330,13 @@ void link_server_quiesced(struct domain *server)
 
 void link_server_reborn(struct domain *server)
 {
+    server->link_events = server->listen_pc = 0;
     for (uint32_t i = 0; i < links.count; i++) {
         struct link *l = &links.all[i];
         if (l->server != server) continue;
         l->incarnation++;
         l->gone = false;
         l->published = false;
-        l->events = 0;
         l->offered = 0;
         memset(l->config, 0, sizeof(l->config));
         l->served_now = 0;

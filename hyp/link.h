@@ -43,9 +43,10 @@ struct link {
     ipa_t client_window, server_window, client_regs, server_regs;
     uint32_t client_intid, server_intid;
     bool present; /* false: an end was refused at boot */
+    /* With client_memory the window is the client's RAM: its window is where it has it, and the server's is at DOMAIN_CLIENT_IPA. */
 
     /* transport state */
-    uint32_t status, interrupt_status, events;
+    uint32_t status, interrupt_status;
     uint32_t dev_features_sel, drv_features_sel, queue_sel;
     uint64_t offered;                /* by the present incarnation, before PUBLISH */
     uint64_t accepted;               /* by the client */
@@ -97,6 +98,10 @@ void link_describe(const struct link *l, bool is_server, struct boot_link *out);
 err_t link_access(struct domain *d, ipa_t ipa, bool is_write, uint32_t size_bytes,
                   uint64_t *value) MUST_CHECK;
 
+/** HVC_LINK_KICK and HVC_LINK_WAIT (abi/hypercall.h). ERR_NO_ENTRY: the caller is not at that end of such a link. */
+err_t link_kick(struct vcpu *v) MUST_CHECK;
+err_t link_wait(struct vcpu *v) MUST_CHECK;
+
 /** The server's incarnation runs from now on: it must publish before the deadline. Context: first start and the end of a rebirth. */
 void link_server_started(struct domain *server);
 /** The server died: clients are told, doorbells go nowhere. Called by domain_kill. Context: EL2, any; O(links). */
@@ -113,6 +118,8 @@ void link_client_died(struct domain *client);
 /* Liveness: hyp/watchdog.c */
 /** Looks at one link's queues (doorbell of either side, WFI, switch-away): arms or clears its deadline. O(queues). May kill the server. */
 void watchdog_look(struct link *l, uint64_t now_ticks);
+/** The same at a doorbell, when an index moved since the last look. */
+void watchdog_doorbell(struct link *l);
 /** All queues of the link were stopped: only a wait for the server itself keeps its deadline. Looks at no ring, ends nobody. */
 void watchdog_queues_stopped(struct link *l, uint64_t now_ticks);
 void watchdog_look_all(uint64_t now_ticks);
@@ -137,8 +144,12 @@ err_t link_server_write(struct link *l, uint32_t offset, uint32_t size_bytes,
 void link_interrupt_client(struct link *l, uint32_t bits);
 /** Configuration interrupt: the server's state changed. Our own client waits for it; a stock driver only once it is up. */
 void link_tell_change(struct link *l);
-/** Adds LINK_EV_* and interrupts the server; nothing without a published incarnation. */
+/** Adds LINK_EV_*, and wakes the server or interrupts it; nothing without a published incarnation. */
 void link_event(struct link *l, uint32_t bits);
+/** A doorbell of the client. A queue that is not there is ignored. */
+void link_notify(struct link *l, uint64_t queue_idx);
+/** A used-buffer interrupt from the server. Looks at the rings first: what ends the server is not shown to the client. */
+void link_used(struct link *l);
 /** Replaces one 32-bit half of a 64-bit register. */
 static inline void link_word_set(uint64_t *reg, bool is_high, uint32_t value)
 {

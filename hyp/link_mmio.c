@@ -163,18 +163,6 @@ static void driver_features_write(struct link *l, uint32_t value)
     link_word_set(&l->accepted, l->drv_features_sel, value);
 }
 
-static void notify_write(struct link *l, uint32_t idx)
-{
-    if (idx >= l->conf->queue_count || !l->queue[idx].ready ||
-        !(l->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
-        return;
-    }
-    l->doorbells++;
-    trace(TRACE_DOORBELL, l->client->index, l->index, 0);
-    watchdog_look(l, arch_ticks());
-    link_event(l, LINK_EV_DOORBELL);
-}
-
 /* Size and place of the selected queue, frozen while it is ready. */
 static void queue_write(struct link *l, uint32_t offset, uint32_t value)
 {
@@ -197,7 +185,7 @@ void link_client_write(struct link *l, uint32_t offset, uint32_t size_bytes, uin
     uint32_t value = (uint32_t)value64;
     switch (offset) {
     case VIRTIO_MMIO_QUEUE_NOTIFY:
-        notify_write(l, value);
+        link_notify(l, value);
         break;
     case VIRTIO_MMIO_INTERRUPT_ACK:
         l->interrupt_status &= ~value;

@@ -17,28 +17,17 @@ static err_t queue_read(const struct link *l, uint32_t offset, uint64_t *value)
     uint32_t idx = (offset - LINK_SRV_QUEUE) / LINK_SRV_QUEUE_STEP;
     if (idx >= l->conf->queue_count) return ERR_RANGE;
     const struct link_queue *q = &l->queue[idx];
-    switch ((offset - LINK_SRV_QUEUE) % LINK_SRV_QUEUE_STEP) {
-    case LINK_SRV_Q_READY:
-        *value = q->ready;
-        break;
-    case LINK_SRV_Q_SIZE:
-        *value = q->num;
-        break;
-    case LINK_SRV_Q_DESC:
-        *value = q->desc;
-        break;
-    case LINK_SRV_Q_AVAIL:
-        *value = q->avail;
-        break;
-    case LINK_SRV_Q_USED:
-        *value = q->used;
-        break;
-    case LINK_SRV_Q_RESUME:
-        *value = l->resume && q->ready ? BIT(31) | q->done : 0;
-        break;
-    default:
-        return ERR_RANGE;
-    }
+    const uint64_t reg[] = {
+        [LINK_SRV_Q_READY / 4] = q->ready,
+        [LINK_SRV_Q_SIZE / 4] = q->num,
+        [LINK_SRV_Q_DESC / 4] = q->desc,
+        [LINK_SRV_Q_AVAIL / 4] = q->avail,
+        [LINK_SRV_Q_USED / 4] = q->used,
+        [LINK_SRV_Q_RESUME / 4] = l->resume && q->ready ? BIT(31) | q->done : 0,
+    };
+    uint32_t nth = (offset - LINK_SRV_QUEUE) % LINK_SRV_QUEUE_STEP / 4;
+    if (nth >= ARRAY_COUNT(reg)) return ERR_RANGE;
+    *value = reg[nth];
     return OK;
 }
 
@@ -53,7 +42,7 @@ err_t link_server_read(struct link *l, uint32_t offset, uint32_t size_bytes, uin
     uint64_t accepted = l->status & VIRTIO_CONFIG_S_DRIVER_OK ? l->accepted : 0;
     switch (offset) {
     case LINK_SRV_EVENTS:
-        *value = l->events;
+        *value = l->server->link_events >> (8 * l->index) & 0xff;
         break;
     case LINK_SRV_STATUS:
         *value = l->status;
@@ -76,8 +65,6 @@ err_t link_server_read(struct link *l, uint32_t offset, uint32_t size_bytes, uin
     case LINK_SRV_FEATURES_HI:
         *value = accepted >> 32;
         break;
-    case LINK_SRV_RESUME_USED:
-        return queue_read(l, LINK_SRV_QUEUE + LINK_SRV_Q_RESUME, value);
     default:
         return ERR_RANGE;
     }
@@ -123,12 +110,7 @@ static err_t interrupt(struct link *l, uint32_t value)
 {
     if (value != 1) return ERR_ARG;
     if (!l->published) return ERR_STATE;
-    watchdog_look(
-            l,
-            arch_ticks()); /* may end the server: then nothing of it is shown to the client any more */
-    if (!link_is_live(l)) return OK;
-    trace(TRACE_DOORBELL, l->server->index, l->index, 1);
-    link_interrupt_client(l, VIRTIO_MMIO_INT_VRING);
+    link_used(l);
     return OK;
 }
 
@@ -148,7 +130,7 @@ err_t link_server_write(struct link *l, uint32_t offset, uint32_t size_bytes, ui
     }
     switch (offset) {
     case LINK_SRV_EVENTS:
-        l->events &= ~value;
+        l->server->link_events &= ~((uint64_t)(value & 0xff) << (8 * l->index));
         return OK;
     case LINK_SRV_INTERRUPT:
         return interrupt(l, value);

@@ -5,6 +5,9 @@
 #include "hyp/link.h"
 #include "hyp/trace.h"
 
+/* Links to look at: a deadline runs, or a stock client may have been told not to ring. Bits go when they are found to be old. */
+static uint32_t watched;
+
 static void wait_begin(struct link *l, struct link_wait *w, uint64_t now_ticks)
 {
     w->since_ticks = MAX(now_ticks, 1U);
@@ -58,6 +61,7 @@ static void deadline_update(struct link *l, bool queue_waits, uint64_t now_ticks
     } else if (l->deadline_ticks == 0) {
         l->deadline_ticks = now_ticks + span_ticks(l);
     }
+    if (l->deadline_ticks != 0 || !l->conf->own_client) watched |= 1U << l->index;
 }
 
 void watchdog_queues_stopped(struct link *l, uint64_t now_ticks)
@@ -81,23 +85,46 @@ void watchdog_look(struct link *l, uint64_t now_ticks)
     deadline_update(l, waits, now_ticks);
 }
 
+void watchdog_doorbell(struct link *l)
+{
+    for (uint32_t i = 0; i < l->conf->queue_count; i++) {
+        const struct link_queue *q = &l->queue[i];
+        if (q->ready && (arch_load16(q->used_idx) != q->done ||
+                         arch_load16(q->avail_idx) != q->avail_seen)) {
+            watchdog_look(l, arch_ticks());
+            return;
+        }
+    }
+}
+
+/* The first watched link of the mask; NULL when there is none any more. */
+static struct link *next_watched(uint32_t *mask)
+{
+    for (; *mask; *mask &= *mask - 1) {
+        struct link *l = link_at((uint32_t)__builtin_ctz(*mask));
+        if (l && (l->deadline_ticks != 0 || (l->published && !l->conf->own_client))) {
+            *mask &= *mask - 1;
+            return l;
+        }
+        watched &= ~(*mask & -*mask);
+    }
+    return NULL;
+}
+
 void watchdog_look_all(uint64_t now_ticks)
 {
-    for (uint32_t i = 0; i < link_count(); i++) {
-        struct link *l = link_at(i);
-        /* Our own client always kicks: while nobody waits there is nothing to find. A stock one may have been told not to. */
-        if (link_is_live(l) && (l->deadline_ticks != 0 || !l->conf->own_client)) {
-            watchdog_look(l, now_ticks);
-        }
+    uint32_t mask = watched;
+    for (struct link *l; (l = next_watched(&mask));) {
+        if (link_is_live(l)) watchdog_look(l, now_ticks);
     }
 }
 
 uint64_t watchdog_next(void)
 {
     uint64_t next = UINT64_MAX;
-    for (uint32_t i = 0; i < link_count(); i++) {
-        uint64_t deadline = link_at(i)->deadline_ticks;
-        if (deadline != 0) next = MIN(next, deadline);
+    uint32_t mask = watched;
+    for (const struct link *l; (l = next_watched(&mask));) {
+        if (l->deadline_ticks != 0) next = MIN(next, l->deadline_ticks);
     }
     return next;
 }
@@ -140,8 +167,8 @@ static void expire_link(struct link *l, uint64_t now_ticks)
 
 void watchdog_expire(uint64_t now_ticks)
 {
-    for (uint32_t i = 0; i < link_count(); i++) {
-        struct link *l = link_at(i);
+    uint32_t mask = watched;
+    for (struct link *l; (l = next_watched(&mask));) {
         if (l->deadline_ticks != 0 && l->deadline_ticks <= now_ticks) expire_link(l, now_ticks);
     }
 }

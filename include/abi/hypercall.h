@@ -21,6 +21,16 @@
 /* Goes to the end of its queue: another ready domain of the same priority on this core runs first. */
 #define HVC_YIELD (HVC_BASE + 4)
 
+/*
+ * The short ways of our own two ends of a link, beside the register pages, which stay for everyone. boot_link.id names the link.
+ * KICK, client: x1 = link, x2 = queue. As QueueNotify -> x1 = InterruptStatus, the used-buffer bit of which is acknowledged by it.
+ * WAIT, server: x1 = mask of links whose clients get a used-buffer interrupt; x2 = 0: sleeps until one of the caller's links has an
+ * event, or one of its interrupts is pending; 1: does not sleep -> x1 = LINK_EV_* since the last call, 8 bits for each link. From
+ * the first call on, the links raise no interrupts in this incarnation.
+ */
+#define HVC_LINK_KICK (HVC_BASE + 5)
+#define HVC_LINK_WAIT (HVC_BASE + 6)
+
 /* Main only; everyone else gets ERR_RIGHTS. */
 #define HVC_LOG_READ \
     (HVC_BASE + 8) /* x1 = position -> x1 = next position, x2 = byte count <= 32, x3..x6 bytes */

@@ -57,7 +57,6 @@ enum link_server_state {
 #define LINK_SRV_FEATURES_HI 0x02c
 #define LINK_SRV_PUBLISH \
     0x030 /* W: 1 = seal features and configuration. A later incarnation must publish the same or dies. */
-#define LINK_SRV_RESUME_USED 0x034 /* R: used.idx to go on from (stock clients; bit 31: valid) */
 #define LINK_SRV_QUEUE       0x040 /* queue q at + q * 0x20, all R, valid while READY = 1 */
 #define LINK_SRV_QUEUE_STEP  0x020
 #define LINK_SRV_Q_READY     0x00 /* 1: ready */

@@ -186,6 +186,11 @@ void vcpu_wake(struct vcpu *v)
     if (v->state == VCPU_WAITING) v->state = VCPU_READY;
 }
 
+void sched_wait(struct vcpu *v)
+{
+    if (!fake.is_deliverable) v->state = VCPU_WAITING;
+}
+
 void vcpu_reset(struct vcpu *v, ipa_t entry, uint64_t arg)
 {
     memset(&v->regs, 0, sizeof(v->regs));

@@ -14,6 +14,7 @@ struct fake {
     uint32_t last_intid[DOMAIN_MAX];
     uint32_t kills; /* calls of domain_kill for a running domain */
     bool out_of_budget[DOMAIN_MAX];
+    bool is_deliverable; /* sched_wait finds an interrupt pending */
     uint32_t peeks, peek_limit; /* mapped now; how many may be */
     uint32_t timer_writes;
     err_t smmu_close_result, smmu_flush_result;

@@ -66,9 +66,23 @@ static void access_page(const struct op *op, bool is_server, bool is_write)
     if (e != OK) domain_kill(d, CAUSE_PROTOCOL, ipa.raw, e);
 }
 
+/* HVC_LINK_KICK of the client, HVC_LINK_WAIT of the server: the same words for both. */
+static void call(const struct op *op, bool is_server)
+{
+    struct vcpu *v = is_server ? &rig.server->vcpu[0] : &rig.client->vcpu[0];
+    if (is_server && v->state == VCPU_OFF) return;
+    v->state = VCPU_READY;
+    v->regs.pc = op->size & 1 ? 0 : op->offset;
+    v->regs.x[1] = op->size & 0x80 ? (uint64_t)op->value << 32 | op->value : op->value % 4;
+    v->regs.x[2] = op->value >> 8;
+    err_t e = is_server ? link_wait(v) : link_kick(v);
+    CHECK(e == OK || e == ERR_NO_ENTRY || e == ERR_STATE);
+    CHECK(v->state != VCPU_WAITING || rig.server->state == DOMAIN_RUNNING);
+}
+
 static void act(const struct op *op)
 {
-    switch (op->what % 16) {
+    switch (op->what % 18) {
     case 0:
     case 1:
         access_page(op, false, true);
@@ -113,6 +127,12 @@ static void act(const struct op *op)
             rig_publish(RIG_F_SERVER, 7) != OK)
             rig_die();
         (void)rig_negotiate(op->value & 1 ? RIG_F_ALWAYS : RIG_F_ALWAYS | RIG_F_SERVER);
+        break;
+    case 15:
+        call(op, false);
+        break;
+    case 16:
+        call(op, true);
         break;
     default:
         (void)rig_queue_own(op->size % 2, 1U << (op->offset % 8));

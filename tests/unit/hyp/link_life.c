@@ -100,7 +100,7 @@ TEST(link_life, new_incarnation_sees_no_queue_of_an_own_client_before_its_reset)
     rig_reborn();
     EXPECT_OK(rig_publish(RIG_F_SERVER, 7));
     EXPECT_EQ(0, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_READY));
-    EXPECT_EQ(0, rig_server_get(LINK_SRV_RESUME_USED));
+    EXPECT_EQ(0, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
     EXPECT_EQ(0, rig_server_get(LINK_SRV_EVENTS));
 }
 
@@ -167,7 +167,7 @@ TEST(link_life, stock_client_resumes_only_from_a_used_index_that_can_be_true)
                   rig_read(VIRTIO_MMIO_STATUS));
         rig_reborn();
         EXPECT_OK(rig_publish(RIG_F_SERVER, 7));
-        EXPECT_EQ(row[i].resumes ? BIT(31) | row[i].used : 0, rig_server_get(LINK_SRV_RESUME_USED));
+        EXPECT_EQ(row[i].resumes ? BIT(31) | row[i].used : 0, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
         EXPECT_EQ(row[i].resumes ? BIT(31) | row[i].used : 0,
                   rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
         EXPECT_EQ(row[i].resumes ? LINK_EV_STATUS | LINK_EV_DOORBELL : 0,
@@ -185,7 +185,7 @@ TEST(link_life, resumed_stock_client_resets_through_the_new_server)
     EXPECT_OK(rig_publish(RIG_F_SERVER, 7));
     rig_write(VIRTIO_MMIO_STATUS, 0);
     EXPECT_NE(0, rig_read(VIRTIO_MMIO_STATUS));
-    EXPECT_EQ(0, rig_server_get(LINK_SRV_RESUME_USED));
+    EXPECT_EQ(0, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
     EXPECT_OK(rig_server_write(LINK_SRV_RESET_ACK, 1));
     EXPECT_EQ(0, rig_read(VIRTIO_MMIO_STATUS));
 }

@@ -26,7 +26,7 @@ TEST(link_server, wrong_accesses_are_errors)
         { true, LINK_SRV_DEVICE_ID, 4, 0, ERR_READ_ONLY },
         { true, LINK_SRV_GENERATION, 4, 0, ERR_READ_ONLY },
         { true, LINK_SRV_STATUS, 4, 0, ERR_READ_ONLY },
-        { true, LINK_SRV_RESUME_USED, 4, 0, ERR_READ_ONLY },
+        { true, LINK_SRV_QUEUE + LINK_SRV_Q_RESUME, 4, 0, ERR_READ_ONLY },
         { true, LINK_SRV_QUEUE + LINK_SRV_Q_READY, 4, 1, ERR_READ_ONLY },
         { true, LINK_SRV_QUEUE + LINK_SRV_Q_USED, 4, 1, ERR_READ_ONLY },
         { false, LINK_SRV_RESET_ACK, 4, 0, ERR_RANGE }, /* write-only */
@@ -88,7 +88,7 @@ TEST(link_server, registers_say_what_the_client_did)
     EXPECT_EQ(LINK_DESC_OFF(0), rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_DESC));
     EXPECT_EQ(LINK_AVAIL_OFF(0), rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_AVAIL));
     EXPECT_EQ(LINK_USED_OFF(1, 0), rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_USED));
-    EXPECT_EQ(0, rig_server_get(LINK_SRV_RESUME_USED));
+    EXPECT_EQ(0, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
     EXPECT_OK(rig_server_write(LINK_SRV_EVENTS, LINK_EV_STATUS));
     EXPECT_EQ(0, rig_server_get(LINK_SRV_EVENTS));
 }
