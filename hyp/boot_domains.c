@@ -6,6 +6,7 @@
 #include "hyp/arch.h"
 #include "hyp/boot.h"
 #include "hyp/console.h"
+#include "hyp/core.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/pool.h"
@@ -137,15 +138,18 @@ static err_t map_driver_ram(struct domain *d, const struct image_header *h)
 
 static void vcpu_setup(struct domain *d)
 {
-    struct vcpu *v = &d->vcpu[0];
     uint64_t hz = arch_freq_hz();
-    v->priority = d->conf->priority;
-    v->cpu.budget_ticks = d->conf->budget_us * hz / 1000000;
-    v->cpu.period_ticks = d->conf->period_us * hz / 1000000;
-    for (uint32_t i = 0; i < 16; i++) vgic_allow(v, i, true, 0);
-    vgic_allow(v, PPI_VTIMER, false, PPI_VTIMER);
-    vgic_reset(v);
-    sched_add(v);
+    for (uint32_t n = 0; n < d->vcpu_count; n++) {
+        struct vcpu *v = &d->vcpu[n];
+        v->core = (d->conf->core + n) % core_count();
+        v->priority = d->conf->priority;
+        v->cpu.budget_ticks = d->conf->budget_us * hz / 1000000;
+        v->cpu.period_ticks = d->conf->period_us * hz / 1000000;
+        for (uint32_t i = 0; i < 16; i++) vgic_allow(v, i, true, 0);
+        vgic_allow(v, PPI_VTIMER, false, PPI_VTIMER);
+        vgic_reset(v);
+        sched_add(v);
+    }
 }
 
 /* The canary: RAM with a known pattern, no code. What it holds is compared after every attack. */

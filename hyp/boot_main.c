@@ -49,7 +49,7 @@ static void fill_bootinfo(const struct boot *b, const struct domain *d, struct b
     out->version = BOOTINFO_VERSION;
     out->size_bytes = sizeof *out;
     (void)str_copy(out->name, sizeof out->name, d->name);
-    out->vcpu_count = 1;
+    out->vcpu_count = d->vcpu_count;
     out->gicd_ipa = d->gicd_ipa.raw;
     out->gicr_ipa = d->gicr_ipa.raw;
     out->vtimer_intid = 27;

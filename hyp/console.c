@@ -120,7 +120,9 @@ void panic_at(const char *what, const char *file, int line)
         console.uart_ours = console.uart_kind != 0;
         log_line("hyp: PANIC: %s (%s:%d): %s", what, file, line,
                  booting ? "stopped" : "the machine restarts");
-        if (!booting) psci_call(PSCI_FW_SYSTEM_RESET); /* a boot that fails would only fail again */
+        if (!booting)
+            (void)psci_call(PSCI_SYSTEM_RESET, 0, 0,
+                            0); /* a boot that fails would only fail again */
     }
     for (;;) __asm__ volatile("wfi");
 }

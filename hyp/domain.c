@@ -15,9 +15,11 @@ static struct {
 } domains;
 
 static const char *const cause_text[CAUSE_COUNT] = {
-    [CAUSE_NONE] = "none",           [CAUSE_PANIC] = "panic",       [CAUSE_FAULT] = "stage-2 fault",
-    [CAUSE_FORBIDDEN] = "forbidden", [CAUSE_DMA] = "DMA violation", [CAUSE_HANG] = "hang",
-    [CAUSE_BUDGET] = "budget abuse", [CAUSE_PROTOCOL] = "protocol", [CAUSE_KILLED] = "killed",
+    [CAUSE_NONE] = "none",           [CAUSE_PANIC] = "panic",
+    [CAUSE_FAULT] = "stage-2 fault", [CAUSE_FORBIDDEN] = "forbidden",
+    [CAUSE_DMA] = "DMA violation",   [CAUSE_HANG] = "hang",
+    [CAUSE_BUDGET] = "budget abuse", [CAUSE_PROTOCOL] = "protocol",
+    [CAUSE_KILLED] = "killed",       [CAUSE_OFF] = "switched itself off",
 };
 
 struct domain *domain_at(uint32_t index)
@@ -57,6 +59,34 @@ struct domain *domain_of_stream(uint32_t stream_id)
     return NULL;
 }
 
+/* What the vCPU left behind. */
+static void take_dump(struct domain *d)
+{
+    const struct vcpu *v = &d->vcpu[d->death.vcpu];
+    d->death.pc = v->regs.pc;
+    d->death.lr = v->regs.x[30];
+    d->death.pstate = v->regs.pstate;
+    d->death.sp = v->sys.sp_el1;
+    d->death.esr = v->sys.esr;
+    d->death.far = v->sys.far;
+    d->death.dump_due = false;
+    life_dump_take(d);
+}
+
+bool domain_is_loaded(const struct domain *d)
+{
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        if (vcpu_is_loaded(&d->vcpu[i])) return true;
+    }
+    return false;
+}
+
+void domain_vcpu_left(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    if (d->state == DOMAIN_DEAD && d->death.dump_due && !domain_is_loaded(d)) take_dump(d);
+}
+
 void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint64_t info)
 {
     if (d->state != DOMAIN_RUNNING) return;
@@ -70,18 +100,17 @@ void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint
     d->death.cause = cause;
     d->death.detail = detail;
     d->death.info = info;
-    d->death.pc = d->vcpu[0].regs.pc;
-    d->death.lr = d->vcpu[0].regs.x[30];
-    d->death.pstate = d->vcpu[0].regs.pstate;
-    vcpu_store_sysregs(&d->vcpu[0]);
-    d->death.sp = d->vcpu[0].sys.sp_el1;
-    d->death.esr = d->vcpu[0].sys.esr;
-    d->death.far = d->vcpu[0].sys.far;
-    vcpu_park(&d->vcpu[0]);
+    /* Of its vCPUs, the one that is here did it; else the first. */
+    struct vcpu *v = sched_current();
+    if (!v || v->domain != d) v = &d->vcpu[0];
+    vcpu_store_sysregs(v);
+    d->death.vcpu = v->index;
+    for (uint32_t i = 0; i < d->vcpu_count; i++) vcpu_park(&d->vcpu[i]);
     trace(TRACE_DEATH, d->index, (uint64_t)cause, detail);
     d->rebirth.step = 0;
     d->rebirth.progress = 0;
-    life_dump_take(d);
+    d->death.dump_due = true;
+    if (!domain_is_loaded(d) || v == sched_current()) take_dump(d);
     link_server_died(d);
     link_client_died(d);
     log_line("%s: died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx, generation %u", d->name,

@@ -37,7 +37,9 @@ struct domain {
         enum death_cause cause;
         uint64_t detail, info;
         uint64_t pc, sp, esr, far, lr, pstate;
-    } death; /* of the last incarnation */
+        uint32_t vcpu; /* whose registers these are */
+        bool dump_due; /* a core had the vCPU loaded: the dump is taken when it lets go */
+    } death;           /* of the last incarnation */
 
     struct pa_range ram;      /* drivers: the one block; main: block 0 is where its image lies */
     struct pa_range pristine; /* sealed copy of the image file, EL2 memory */
@@ -47,7 +49,8 @@ struct domain {
     struct s2 s2;
     ipa_t gicd_ipa, gicr_ipa; /* emulated, unmapped */
     uint32_t vcpu_count;      /* of vcpu[], from the manifest */
-    struct vcpu vcpu[VCPU_MAX]; /* vCPU i has MPIDR affinity 0.0.0.i; 0 starts, the others wait for PSCI CPU_ON */
+    struct vcpu vcpu
+            [VCPU_MAX]; /* vCPU i has MPIDR affinity 0.0.0.i; 0 starts, the others wait for PSCI CPU_ON */
 
     uint32_t device_count;
     struct domain_device device[BOOT_DEVICE_MAX];
@@ -75,6 +78,11 @@ uint32_t domain_count(void);
  * Context  EL2, any time; O(links)
  */
 void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint64_t info);
+
+/** A core let go of a vCPU that was taken out. Context: EL2, its registers are saved. */
+void domain_vcpu_left(struct vcpu *v);
+/** True while some core has registers of a vCPU of d. */
+bool domain_is_loaded(const struct domain *d);
 
 /** Makes the next domain in order of the manifest. Context: EL2 boot. */
 struct domain *domain_add(const struct manifest_domain *conf);

@@ -24,7 +24,7 @@ static void take_registers(const struct domain *d, struct domain_dump *dump)
     dump->detail = d->death.detail;
     dump->info = d->death.info;
     dump->ticks = arch_ticks();
-    memcpy(dump->x, d->vcpu[0].regs.x, sizeof(dump->x));
+    memcpy(dump->x, d->vcpu[d->death.vcpu].regs.x, sizeof(dump->x));
     dump->pc = d->death.pc;
     dump->sp = d->death.sp;
     dump->pstate = d->death.pstate;

@@ -6,6 +6,7 @@
 #include "hyp/aarch64/psci.h"
 #include "hyp/arch.h"
 #include "hyp/console.h"
+#include "hyp/core.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/domain.h"
@@ -268,51 +269,85 @@ struct vcpu *hypercall_entry(struct vcpu *v)
     return sched_exit();
 }
 
-#define PSCI_VERSION       0x84000000UL
-#define PSCI_CPU_OFF       0x84000002UL
-#define PSCI_CPU_ON        0xc4000003UL
-#define PSCI_AFFINITY_INFO 0xc4000004UL
-#define PSCI_SYSTEM_OFF    0x84000008UL
-#define PSCI_SYSTEM_RESET  0x84000009UL
-#define PSCI_FEATURES      0x8400000aUL
-#define PSCI_NOT_SUPPORTED ((uint64_t)-1)
-#define PSCI_INVALID       ((uint64_t)-2)
-#define PSCI_DENIED        ((uint64_t)-3)
-#define PSCI_ALREADY_ON    ((uint64_t)-4)
+/* CPU_ON of one of the domain's own vCPUs: its core is switched on when it is the first there. */
+static uint64_t psci_cpu_on(struct domain *d, uint64_t target, uint64_t entry, uint64_t arg)
+{
+    if (target >= d->vcpu_count) return PSCI_INVALID; /* affinity 0.0.0.n */
+    struct vcpu *v = &d->vcpu[target];
+    if (v->state != VCPU_OFF || vcpu_is_loaded(v)) return PSCI_ALREADY_ON;
+    if (core_power_on(v->core) != OK) return PSCI_FAILURE;
+    vcpu_reset(v, (ipa_t){ entry }, arg);
+    return 0;
+}
+
+/* The last one cannot go: SYSTEM_OFF is for that. */
+static uint64_t psci_cpu_off(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        if (&d->vcpu[i] == v || d->vcpu[i].state == VCPU_OFF) continue;
+        vcpu_park(v);
+        return 0;
+    }
+    return PSCI_DENIED;
+}
+
+static uint64_t psci_system(struct vcpu *v, uint64_t function)
+{
+    if (v->domain->index != 0) {
+        domain_kill(v->domain, CAUSE_OFF, function == PSCI_SYSTEM_RESET, v->regs.pc);
+        return 0;
+    }
+    return psci_call(function, 0, 0, 0);
+}
+
+static uint64_t psci_features(uint64_t function)
+{
+    static const uint64_t known[] = { PSCI_VERSION,    PSCI_CPU_SUSPEND,   PSCI_CPU_OFF,
+                                      PSCI_CPU_ON,     PSCI_AFFINITY_INFO, PSCI_MIGRATE_INFO_TYPE,
+                                      PSCI_SYSTEM_OFF, PSCI_SYSTEM_RESET,  PSCI_FEATURES,
+                                      SMCCC_VERSION };
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        if (known[i] == function) return 0;
+    }
+    return PSCI_NOT_SUPPORTED;
+}
 
 void hypercall_psci(struct vcpu *v)
 {
-    uint64_t *x = v->regs.x;
+    uint64_t *x = v->regs.x, result = PSCI_NOT_SUPPORTED;
+    struct domain *d = v->domain;
     switch (x[0]) {
+    case SMCCC_VERSION:
     case PSCI_VERSION:
-        x[0] = 0x10001;
+        result = 0x10001; /* 1.1 of each */
         break;
     case PSCI_FEATURES:
-        x[0] = x[1] == PSCI_VERSION || x[1] == PSCI_SYSTEM_OFF || x[1] == PSCI_SYSTEM_RESET ||
-                               x[1] == PSCI_CPU_ON || x[1] == PSCI_AFFINITY_INFO
-                       ? 0
-                       : PSCI_NOT_SUPPORTED;
+        result = psci_features(x[1]);
+        break;
+    case PSCI_CPU_SUSPEND: /* standby of the core only, which is WFI */
+        result = x[1] & BIT(16) ? PSCI_INVALID : 0;
+        if (result == 0) sched_wait(v);
         break;
     case PSCI_CPU_ON:
-        x[0] = (x[1] & 0xff00ffffffUL) == 0 ? PSCI_ALREADY_ON
-                                            : PSCI_INVALID; /* one vCPU a domain */
+        result = psci_cpu_on(d, x[1], x[2], x[3]);
         break;
     case PSCI_CPU_OFF:
-        x[0] = PSCI_DENIED;
+        result = psci_cpu_off(v);
         break;
     case PSCI_AFFINITY_INFO:
-        x[0] = (x[1] & 0xff00ffffffUL) == 0 ? 0 : PSCI_INVALID;
+        result =
+                x[1] >= d->vcpu_count || x[2] != 0 ? PSCI_INVALID : d->vcpu[x[1]].state == VCPU_OFF;
+        break;
+    case PSCI_MIGRATE_INFO_TYPE:
+        result = 2; /* nothing that would have to migrate */
         break;
     case PSCI_SYSTEM_OFF:
     case PSCI_SYSTEM_RESET:
-        if (v->domain->index != 0) {
-            domain_kill(v->domain, CAUSE_PANIC, v->regs.pc, x[0]);
-            break;
-        }
-        psci_call(x[0]);
+        result = psci_system(v, x[0]);
         break;
     default:
-        x[0] = PSCI_NOT_SUPPORTED;
         break;
     }
+    x[0] = result;
 }

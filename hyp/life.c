@@ -4,8 +4,10 @@
 
 #include "abi/image.h"
 #include "abi/trace.h"
+#include "hyp/aarch64/switch.h"
 #include "hyp/arch.h"
 #include "hyp/console.h"
+#include "hyp/core.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/link.h"
@@ -34,13 +36,14 @@ STATIC_ASSERT(COST_COPY <= COST_PIECE_MAX && COST_BOOTINFO <= COST_PIECE_MAX &&
 enum piece {
     PIECE_DONE, /* the step is over */
     PIECE_MORE, /* more of the same step */
+    PIECE_WAIT, /* another core has to come by first */
     PIECE_FAIL  /* no proof that the device is still */
 };
 
 static enum piece step_park(struct domain *d)
 {
-    vcpu_park(&d->vcpu[0]);
-    return PIECE_DONE;
+    for (uint32_t i = 0; i < d->vcpu_count; i++) vcpu_park(&d->vcpu[i]);
+    return domain_is_loaded(d) ? PIECE_WAIT : PIECE_DONE;
 }
 
 static enum piece step_lines(struct domain *d)
@@ -135,14 +138,13 @@ static enum piece step_tlb(struct domain *d)
 
 static enum piece step_fp_drop(struct domain *d)
 {
-    d->vcpu[0].fp_owned = false;
-    memset(d->vcpu[0].fp, 0, sizeof(d->vcpu[0].fp));
+    for (uint32_t i = 0; i < d->vcpu_count; i++) world_fp_drop(&d->vcpu[i]);
     return PIECE_DONE;
 }
 
 static enum piece step_vgic_reset(struct domain *d)
 {
-    vgic_reset(&d->vcpu[0]);
+    for (uint32_t i = 0; i < d->vcpu_count; i++) vgic_reset(&d->vcpu[i]);
     return PIECE_DONE;
 }
 
@@ -161,6 +163,10 @@ static enum piece step_generation(struct domain *d)
 static enum piece step_start(struct domain *d)
 {
     uint64_t info_ipa = DOMAIN_RAM_IPA + d->ram.size_bytes - BOOTINFO_RANGE_BYTES;
+    if (core_power_on(d->vcpu[0].core) != OK) {
+        log_line("hyp: %s: core %u does not start", d->name, d->vcpu[0].core);
+        return PIECE_FAIL;
+    }
     vcpu_reset(&d->vcpu[0], (ipa_t){ DOMAIN_RAM_IPA }, info_ipa);
     d->state = DOMAIN_RUNNING;
     trace(TRACE_START, d->index, d->generation, 0);
@@ -210,7 +216,9 @@ enum step_verdict life_step(struct domain *d, uint64_t *after_ns)
     if (d->index == 0 || (d->state != DOMAIN_DEAD && d->state != DOMAIN_QUIESCED)) return STEP_IDLE;
     for (uint32_t cost = 0; cost + COST_PIECE_MAX <= COST_CALL;) {
         cost += steps[d->rebirth.step].cost;
-        if (advance(d) == PIECE_FAIL) return quarantine(d);
+        enum piece piece = advance(d);
+        if (piece == PIECE_FAIL) return quarantine(d);
+        if (piece == PIECE_WAIT) break;
         if (d->rebirth.step == ARRAY_COUNT(steps)) {
             d->rebirth.step = 0;
             return STEP_DONE;
@@ -255,7 +263,7 @@ void life_bootinfo(const struct domain *d, struct bootinfo *out)
     out->size_bytes = sizeof(*out);
     memcpy(out->name, d->name, sizeof(out->name));
     out->generation = d->generation + (d->deaths != 0);
-    out->vcpu_count = 1;
+    out->vcpu_count = d->vcpu_count;
     out->gicd_ipa = DOMAIN_GICD_IPA;
     out->gicr_ipa = DOMAIN_GICR_IPA;
     out->vtimer_intid = VTIMER_INTID;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* hyp_main: the boot list. Lock order: there are no locks, EL2 runs on one core with interrupts masked. */
+/* hyp_main: the boot list. One lock: all of EL2 runs under core_lock(), with interrupts masked. */
 #include "abi/hypercall.h"
 #include "hyp/aarch64/gicv3.h"
 #include "hyp/aarch64/mmu.h"
@@ -7,6 +7,7 @@
 #include "hyp/arch.h"
 #include "hyp/boot.h"
 #include "hyp/console.h"
+#include "hyp/core.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/facts.h"
@@ -148,6 +149,8 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
     }
     if (e != OK) boot_refuse("ZerOS: the device tree is unusable: %s (error %d)", what, (int)e);
     boot.fdt_bytes = fdt_totalsize(fdt);
+    cores_start(&boot.platform);
+    core_lock(); /* the others wait until the first domain runs */
     log_line("ZerOS: EL2 is up, %u cores", boot.platform.core_count);
     machine_start();
     boot_memory_start(&boot);

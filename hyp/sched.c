@@ -1,82 +1,85 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Priority scheduling with budgets on one core, without ticks. */
+/* Priority scheduling with budgets on each core, without ticks. */
 #include "hyp/sched.h"
 
 #include "hyp/aarch64/mmu.h"
 #include "hyp/aarch64/switch.h"
 #include "hyp/arch.h"
+#include "hyp/budget.h"
+#include "hyp/core.h"
 #include "hyp/domain.h"
+#include "hyp/life.h"
 #include "hyp/link.h"
 #include "hyp/stats.h"
 #include "hyp/trace.h"
 #include "hyp/trap.h"
 
-static struct {
-    struct vcpu *current; /* loaded */
-    bool wanted;          /* somebody else may be due */
-    struct vcpu *list[DOMAIN_MAX];
-    uint32_t count;
-    uint64_t since_ticks; /* current runs since; 0 while idle */
-    uint64_t entry_ticks;
-    uint64_t turn; /* FIFO among equals: who waited longest */
-    uint64_t last_turn[DOMAIN_MAX];
-} sched;
+#define SLICE_NS 10000000 /* after which vCPUs of one rank without budgets take turns */
+
+static uint64_t turns; /* counts up, under the lock */
 
 struct vcpu *sched_current(void)
 {
-    return sched.current;
+    return this_core()->current;
 }
 
 void sched_request(void)
 {
-    sched.wanted = true;
+    this_core()->wanted = true;
 }
 
 void sched_add(struct vcpu *v)
 {
-    CHECK(sched.count < DOMAIN_MAX);
-    sched.list[sched.count++] = v;
+    struct core *c = core_at(v->core);
+    CHECK(c && c->count < CORE_VCPU_MAX);
+    c->list[c->count++] = v;
 }
 
 void sched_enter(uint64_t now_ticks)
 {
-    sched.entry_ticks = now_ticks;
+    core_lock();
+    this_core()->entry_ticks = now_ticks;
 }
 
-bool vcpu_has_budget(struct vcpu *v, uint64_t now_ticks)
+void sched_charge_to(struct vcpu *v)
 {
-    if (!v->cpu.period_ticks) return true;
-    if (now_ticks >= v->cpu.period_end_ticks) {
-        v->cpu.left_ticks = v->cpu.budget_ticks;
-        v->cpu.period_end_ticks = now_ticks + v->cpu.period_ticks;
+    this_core()->payer = v;
+}
+
+/* Charges the time since the vCPU came on to it; from the entry on to the payer, if it is another. */
+static void charge(struct core *c, uint64_t now)
+{
+    struct vcpu *v = c->current, *payer = c->payer;
+    uint64_t until = now;
+    c->payer = NULL;
+    if (payer && payer != v) {
+        until = c->entry_ticks;
+        budget_use(payer, until, now - until);
+        payer->cpu.el2_ticks += now - until;
     }
-    return v->cpu.left_ticks != 0;
+    if (v && c->since_ticks) {
+        if (until > c->since_ticks) budget_use(v, c->since_ticks, until - c->since_ticks);
+        c->since_ticks = now;
+    }
 }
 
-/* Charges the time since the vCPU came on to it. */
-static void charge(uint64_t now)
+static uint64_t rank_of(struct vcpu *v, uint64_t now)
 {
-    struct vcpu *v = sched.current;
-    if (!v || !sched.since_ticks) return;
-    uint64_t ran = now - sched.since_ticks;
-    v->cpu.run_ticks += ran;
-    if (v->cpu.period_ticks) v->cpu.left_ticks -= MIN(ran, v->cpu.left_ticks);
-    sched.since_ticks = now;
+    return vcpu_has_budget(v, now) ? v->priority + 1UL : 0;
 }
 
-/* Highest priority with budget; else anybody ready, the one that waited longest among equals. */
-static struct vcpu *pick(uint64_t now)
+/* Highest priority with budget; else anybody ready; the one that waited longest among equals. */
+static struct vcpu *pick(const struct core *c, uint64_t now)
 {
     struct vcpu *best = NULL;
-    uint64_t best_rank = 0, best_turn = 0;
-    for (uint32_t i = 0; i < sched.count; i++) {
-        struct vcpu *v = sched.list[i];
+    uint64_t best_rank = 0;
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct vcpu *v = c->list[i];
         if (v->state != VCPU_READY) continue;
-        uint64_t rank = vcpu_has_budget(v, now) ? v->priority + 1UL : 0;
-        if (!best || rank > best_rank || (rank == best_rank && sched.last_turn[i] < best_turn)) {
+        uint64_t rank = rank_of(v, now);
+        if (!best || rank > best_rank || (rank == best_rank && v->turn < best->turn)) {
             best = v;
             best_rank = rank;
-            best_turn = sched.last_turn[i];
         }
     }
     return best;
@@ -87,85 +90,107 @@ static bool vtimer_is_armed(const struct vcpu *v)
     return (v->sys.cntv_ctl & 3) == 1; /* ENABLE, not IMASK */
 }
 
-/* When EL2 must look again while `next` (NULL: nobody) has the core. */
-static uint64_t next_event(const struct vcpu *next, uint64_t now)
+/* Takes turns with its equals: a vCPU that no budget stops. */
+static bool is_sliced(const struct vcpu *v)
 {
-    uint64_t at = watchdog_next();
+    return !v->cpu.period_ticks || !v->cpu.left_ticks;
+}
+
+/* When EL2 must look again at this core while `next` (NULL: nobody) has it. */
+static uint64_t next_event(const struct core *c, struct vcpu *next, uint64_t now)
+{
+    uint64_t at = watchdog_next(), rank = next ? rank_of(next, now) : 0;
     bool rival = false;
-    for (uint32_t i = 0; i < sched.count; i++) {
-        const struct vcpu *v = sched.list[i];
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct vcpu *v = c->list[i];
         if (v == next || v->state == VCPU_OFF) continue;
         if (v->state == VCPU_READY) {
             rival = true;
-            if (v->cpu.period_ticks && !v->cpu.left_ticks) at = MIN(at, v->cpu.period_end_ticks);
-        } else if (v != sched.current && vtimer_is_armed(v)) {
+            if (v->cpu.period_ticks && !v->cpu.left_ticks) at = MIN(at, vcpu_refill_ticks(v));
+            if (next && rank_of(v, now) == rank && is_sliced(next))
+                at = MIN(at, c->slice_end_ticks);
+        } else if (v != c->current && vtimer_is_armed(v)) {
             at = MIN(at, v->sys.cntv_cval);
         }
     }
     if (next && rival && next->cpu.period_ticks) {
-        at = MIN(at,
-                 next->cpu.left_ticks ? now + next->cpu.left_ticks : next->cpu.period_end_ticks);
+        at = MIN(at, next->cpu.left_ticks ? now + next->cpu.left_ticks : vcpu_refill_ticks(next));
     }
     return at;
 }
 
 /* Keeps an earlier alarm: it costs one look; only idleness is exact. */
-static void timer_update(const struct vcpu *next, uint64_t now)
+static void timer_update(struct core *c, struct vcpu *next, uint64_t now)
 {
-    static uint64_t armed = UINT64_MAX;
-    uint64_t at = next_event(next, now);
-    if (next && armed > now && armed <= at) return;
-    armed = at;
+    uint64_t at = next_event(c, next, now);
+    if (next && c->alarm_ticks > now && c->alarm_ticks <= at) return;
+    c->alarm_ticks = at;
     arch_timer_set(at);
 }
 
-static void switch_to(struct vcpu *next)
+/* The core goes to `next`, or lets go of what it has (NULL). */
+static void switch_to(struct core *c, struct vcpu *next, uint64_t now)
 {
-    struct vcpu *old = sched.current;
+    struct vcpu *old = c->current;
     if (old == next) return;
     world_switch(old, next);
-    sched.current = next;
+    c->current = next;
+    if (old && old->state == VCPU_OFF) domain_vcpu_left(old);
+    if (!next) return;
+    c->slice_end_ticks = now + arch_ns_to_ticks(SLICE_NS);
     hyp_stats.value[HYP_STAT_SWITCHES]++;
     trace(TRACE_SWITCH, next->domain->index, old ? old->domain->index : UINT32_MAX, 0);
 }
 
-static void stretch_end(uint64_t now)
+static void stretch_end(const struct core *c, uint64_t now)
 {
-    uint64_t ticks = now - sched.entry_ticks;
+    uint64_t ticks = now - c->entry_ticks;
     if (ticks <= hyp_stats.value[HYP_STAT_LONGEST_TICKS]) return;
     hyp_stats.value[HYP_STAT_LONGEST_TICKS] = ticks;
-    hyp_stats.value[HYP_STAT_LONGEST_SYNDROME] = trap_last_syndrome();
+    hyp_stats.value[HYP_STAT_LONGEST_SYNDROME] = c->syndrome;
 }
 
 /* A driver domain gives the core up: it waits, is dead, or has spent its budget. */
-static bool driver_leaves(uint64_t now)
+static bool driver_leaves(const struct core *c, uint64_t now)
 {
-    struct vcpu *v = sched.current;
+    struct vcpu *v = c->current;
     return v && v->domain->index != 0 && (v->state != VCPU_READY || !vcpu_has_budget(v, now));
 }
 
-static struct vcpu *reschedule(void)
+/* All vCPUs of this core were switched off by their own domains: the core may be, too. */
+static bool is_unused(const struct core *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (c->list[i]->state != VCPU_OFF || c->list[i]->domain->state != DOMAIN_RUNNING) {
+            return false;
+        }
+    }
+    return c->index != 0;
+}
+
+static struct vcpu *reschedule(struct core *c)
 {
     for (;;) {
         uint64_t now = arch_ticks();
-        charge(now);
+        charge(c, now);
         /* Before the choice: what is seen may end a server and wake main. */
-        if (driver_leaves(now)) watchdog_look_all(now);
-        sched.wanted = false;
-        struct vcpu *next = pick(now);
+        if (driver_leaves(c, now)) watchdog_look_all(now);
+        c->wanted = false;
+        struct vcpu *next = pick(c, now);
         if (next) {
-            uint32_t i = next->domain->index;
-            sched.last_turn[i] = ++sched.turn;
-            switch_to(next);
-            sched.since_ticks = now;
-            timer_update(next, now);
+            switch_to(c, next, now);
+            c->since_ticks = now;
+            timer_update(c, next, now);
             return next;
         }
-        sched.since_ticks = 0;
+        c->since_ticks = 0;
+        if (c->current && c->current->state == VCPU_OFF) switch_to(c, NULL, now);
         watchdog_look_all(now);
-        if (sched.wanted) continue; /* the look woke somebody */
-        timer_update(NULL, now);
-        stretch_end(arch_ticks());
+        if (c->wanted) continue; /* the look woke somebody */
+        timer_update(c, NULL, now);
+        stretch_end(c, arch_ticks());
+        if (is_unused(c)) core_power_off();
+        core_unlock();
         world_idle();
         sched_enter(arch_ticks());
         trap_take_interrupts();
@@ -174,10 +199,14 @@ static struct vcpu *reschedule(void)
 
 struct vcpu *sched_exit(void)
 {
-    struct vcpu *v = sched.current;
-    if (sched.wanted || v->state != VCPU_READY) v = reschedule();
+    struct core *c = this_core();
+    struct vcpu *v = c->current;
+    if (c->wanted || v->state != VCPU_READY) v = reschedule(c);
     vgic_flush(v);
-    stretch_end(arch_ticks());
+    uint64_t now = arch_ticks();
+    if (c->payer) charge(c, now);
+    stretch_end(c, now);
+    core_unlock();
     return v;
 }
 
@@ -189,54 +218,75 @@ void sched_wait(struct vcpu *v)
 
 void sched_timer(void)
 {
+    struct core *c = this_core();
     uint64_t now = arch_ticks();
+    c->alarm_ticks = UINT64_MAX;
     arch_timer_set(UINT64_MAX);
-    for (uint32_t i = 0; i < sched.count; i++) {
-        struct vcpu *v = sched.list[i];
-        if (v != sched.current && v->state == VCPU_WAITING && vtimer_is_armed(v) &&
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct vcpu *v = c->list[i];
+        if (v != c->current && v->state == VCPU_WAITING && vtimer_is_armed(v) &&
             v->sys.cntv_cval <= now) {
             vcpu_wake(v); /* its line rises as soon as it is loaded */
         }
     }
-    charge(now);
+    charge(c, now);
+    if (c->current && now >= c->slice_end_ticks && is_sliced(c->current)) {
+        c->current->turn = ++turns;
+        c->slice_end_ticks = now + arch_ns_to_ticks(SLICE_NS);
+    }
     watchdog_expire(now);
-    sched.wanted = true;
+    c->wanted = true;
+}
+
+bool vcpu_is_loaded(const struct vcpu *v)
+{
+    return core_at(v->core)->current == v;
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    struct core *c = core_at(v->core);
+    if (c != this_core() && c->current == v) core_poke(c);
 }
 
 void vcpu_wake(struct vcpu *v)
 {
+    if (v->state == VCPU_READY) vcpu_kick(v);
     if (v->state != VCPU_WAITING) return;
     v->state = VCPU_READY;
-    if (v != sched.current) sched.wanted = true;
+    v->turn = ++turns;
+    core_poke(core_at(v->core)); /* also when it is loaded there: the core may sleep */
 }
 
 void vcpu_park(struct vcpu *v)
 {
     v->state = VCPU_OFF;
-    if (v == sched.current) sched.wanted = true;
+    if (vcpu_is_loaded(v)) core_poke(core_at(v->core));
 }
 
 void vcpu_reset(struct vcpu *v, ipa_t entry, uint64_t arg)
 {
-    CHECK(v != sched.current); /* main steps the rebirth: the dead one was switched out long ago */
+    CHECK(!vcpu_is_loaded(v)); /* the rebirth sequence and PSCI wait for that */
     for (size_t i = 0; i < ARRAY_COUNT(v->regs.x); i++) v->regs.x[i] = 0;
     world_reset(v);
     world_fp_drop(v);
-    v->fp_owned = false;
     v->regs.pc = entry.raw;
     v->regs.x[0] = arg;
-    v->cpu.left_ticks = v->cpu.budget_ticks;
-    v->cpu.period_end_ticks = 0;
-    v->state = VCPU_READY;
-    sched.wanted = true;
+    budget_fill(v);
+    v->state = VCPU_WAITING;
+    vcpu_wake(v);
 }
 
 void sched_start(void)
 {
     mmu_seal();
-    hyp_stats.value[HYP_STAT_BOOT_TICKS] = arch_ticks();
-    sched_enter(arch_ticks());
-    struct vcpu *v = reschedule();
+    if (!hyp_stats.value[HYP_STAT_BOOT_TICKS]) {
+        hyp_stats.value[HYP_STAT_BOOT_TICKS] = arch_ticks();
+    }
+    struct core *c = this_core();
+    c->entry_ticks = arch_ticks();
+    struct vcpu *v = reschedule(c);
     vgic_flush(v);
+    core_unlock();
     enter_first(v);
 }

@@ -6,6 +6,7 @@
 #include "hyp/aarch64/switch.h"
 #include "hyp/arch.h"
 #include "hyp/console.h"
+#include "hyp/core.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/domain.h"
 #include "hyp/hypercall.h"
@@ -43,18 +44,12 @@ enum trap_verdict { TRAP_RESUME, TRAP_SKIP, TRAP_INJECT_UNDEF, TRAP_INJECT_ABORT
 static struct {
     struct domain *owner[LINE_MAX]; /* of each physical line; NULL: nobody's */
     uint16_t vintid[LINE_MAX];
-    uint64_t esr;
     uint64_t violation_end_ticks;
 } trap;
 
-uint64_t trap_last_syndrome(void)
-{
-    return trap.esr;
-}
-
 void trap_note_hypercall(uint64_t n)
 {
-    trap.esr = (uint64_t)EC_HVC64 << 26 | (n & 0xffff);
+    this_core()->syndrome = (uint64_t)EC_HVC64 << 26 | (n & 0xffff);
     hyp_stats.value[HYP_STAT_ENTRIES]++;
 }
 
@@ -191,7 +186,7 @@ struct vcpu *trap_sync(struct vcpu *v)
 {
     sched_enter(arch_ticks());
     struct world_syndrome s = world_syndrome();
-    trap.esr = s.esr;
+    this_core()->syndrome = s.esr;
     hyp_stats.value[HYP_STAT_ENTRIES]++;
     trap_handler handler = trap_table[s.esr >> 26 & 63];
     switch (handler ? handler(v, &s) : on_forbidden(v, &s)) {
@@ -212,13 +207,16 @@ struct vcpu *trap_sync(struct vcpu *v)
 
 static void take_one(uint32_t intid)
 {
-    if (intid == PPI_HYP_TIMER) {
+    struct vcpu *v = sched_current();
+    if (intid == SGI_KICK) {
+        gic_deactivate(intid); /* whatever it was for is seen on the way out */
+    } else if (intid == PPI_HYP_TIMER) {
         sched_timer();
         gic_deactivate(intid);
     } else if (intid == PPI_MAINTENANCE) {
         gic_deactivate(intid); /* list registers ran empty: sched_exit refills them */
     } else if (intid == PPI_VTIMER || intid == PPI_PTIMER) {
-        vgic_inject_hw(sched_current(), intid);
+        if (v) vgic_inject_hw(v, intid);
     } else if (intid < LINE_MAX && trap.owner[intid]) {
         struct domain *d = trap.owner[intid];
         /* A blocked DMA and the device's own error come together: the death goes first, so nobody hears of the error. */
@@ -241,7 +239,7 @@ void trap_take_interrupts(void)
         if (intid >= INTID_SPURIOUS && intid < 8192) return;
         gic_eoi(intid);
         hyp_stats.value[HYP_STAT_INTERRUPTS]++;
-        trace(TRACE_IRQ, sched_current()->domain->index, intid, 0);
+        trace(TRACE_IRQ, sched_current() ? sched_current()->domain->index : 0, intid, 0);
         take_one(intid);
     }
 }
@@ -250,7 +248,7 @@ struct vcpu *trap_irq(struct vcpu *v)
 {
     (void)v;
     sched_enter(arch_ticks());
-    trap.esr = 0;
+    this_core()->syndrome = 0;
     hyp_stats.value[HYP_STAT_ENTRIES]++;
     trap_take_interrupts();
     return sched_exit();

@@ -12,8 +12,6 @@ _Noreturn void trap_own_fault(uint64_t kind, uint64_t pc, uint64_t sp);
 
 /** Acknowledges and hands out physical interrupts, at most 16 a call. Context: EL2, interrupts masked. */
 void trap_take_interrupts(void);
-/** ESR of the entry being handled; 0: an interrupt. */
-uint64_t trap_last_syndrome(void);
 /** The entry being handled is hypercall n (for HYP_STAT_LONGEST_SYNDROME: EC of HVC and the number). */
 void trap_note_hypercall(uint64_t n);
 /** Declares who owns a physical line (boot). */

@@ -4,6 +4,8 @@
 #include "hyp/vgic.h"
 #include "lib/base.h"
 
+#define VCPU_CHUNK_MAX 8 /* pieces in which a budget comes back */
+
 struct domain;
 
 /* Stored and loaded by vectors.S; offsets are in aarch64/offsets there and pinned below. */
@@ -38,23 +40,33 @@ struct vcpu {
     uint32_t core;         /* the core it is pinned to: index of hyp/core.h */
     enum vcpu_state state;
     uint32_t priority;
-    bool fp_owned;                                /* the FP registers hold this vCPU's values */
     uint64_t fp[66] __attribute__((aligned(16))); /* q0..q31, fpsr, fpcr */
+    uint64_t turn;                                /* who waits longer has the lower one */
     struct {
         uint64_t budget_ticks, period_ticks; /* 0, 0: unlimited */
-        uint64_t left_ticks;
-        uint64_t period_end_ticks;     /* replenished lazily when looked at after this */
-        uint64_t run_ticks, el2_ticks; /* totals */
+        uint64_t left_ticks;                 /* left_ticks + all chunks = budget_ticks */
+        uint64_t run_ticks, el2_ticks;       /* totals */
+        uint64_t until_ticks;                /* it last ran until then */
+        uint32_t chunk_first, chunk_count;
+        struct {
+            uint64_t at_ticks, amount_ticks; /* used up, comes back then */
+        } chunk[VCPU_CHUNK_MAX];
     } cpu;
 };
 
-/** Makes the vCPU runnable if it waits: an interrupt became deliverable. Context: EL2. */
+/** Makes the vCPU runnable if it waits: an interrupt became deliverable. Context: EL2, lock held, any core. */
 void vcpu_wake(struct vcpu *v);
-/** Takes it out for good (until vcpu_reset). The caller reschedules. */
+/** Its core comes through EL2 soon, so that what was changed in memory takes effect. Nothing to do when it is loaded here, or nowhere. */
+void vcpu_kick(struct vcpu *v);
+/** Takes it out for good (until vcpu_reset). The core it is loaded on lets go of it soon: vcpu_is_loaded. */
 void vcpu_park(struct vcpu *v);
-/** Copies the EL1 registers into the struct when they are loaded: for the dump. */
+/** True while some core has its registers. */
+bool vcpu_is_loaded(const struct vcpu *v);
+/** Copies the EL1 registers into the struct when they are loaded here: for the dump. */
 void vcpu_store_sysregs(struct vcpu *v);
-/** Reset state for a fresh incarnation: pc = entry, x0 = arg, all else architectural reset values. */
+/** Reset state for a fresh start: pc = entry, x0 = arg, all else architectural reset values, budget full. It must not be loaded. */
 void vcpu_reset(struct vcpu *v, ipa_t entry, uint64_t arg);
-/** True while the vCPU has budget in its current period (always for unlimited ones). */
+/** True while the vCPU has budget now (always for unlimited ones). Takes back what is due. */
 bool vcpu_has_budget(struct vcpu *v, uint64_t now_ticks);
+/** When a vCPU without budget has some again. */
+uint64_t vcpu_refill_ticks(const struct vcpu *v);

@@ -2,6 +2,7 @@
 /* Deadlines armed by somebody who waits: hang detection without ticks. */
 #include "abi/trace.h"
 #include "hyp/arch.h"
+#include "hyp/core.h"
 #include "hyp/link.h"
 #include "hyp/trace.h"
 
@@ -60,6 +61,8 @@ static void deadline_update(struct link *l, bool queue_waits, uint64_t now_ticks
         l->slow = false;
     } else if (l->deadline_ticks == 0) {
         l->deadline_ticks = now_ticks + span_ticks(l);
+        struct core *c = core_at(l->server->vcpu[0].core); /* whose timer rings for it */
+        if (c != this_core()) core_poke(c);
     }
     if (l->deadline_ticks != 0 || !l->conf->own_client) watched |= 1U << l->index;
 }
@@ -124,7 +127,8 @@ uint64_t watchdog_next(void)
     uint64_t next = UINT64_MAX;
     uint32_t mask = watched;
     for (const struct link *l; (l = next_watched(&mask));) {
-        if (l->deadline_ticks != 0) next = MIN(next, l->deadline_ticks);
+        bool is_ours = l->deadline_ticks != 0 && l->server->vcpu[0].core == this_core()->index;
+        if (is_ours) next = MIN(next, l->deadline_ticks);
     }
     return next;
 }
@@ -158,7 +162,7 @@ static void expire_link(struct link *l, uint64_t now_ticks)
                 kill_hung(l, i);
                 return;
             }
-            wait_begin(l, w, MAX(l->server->vcpu[0].cpu.period_end_ticks, now_ticks));
+            wait_begin(l, w, MAX(vcpu_refill_ticks(&l->server->vcpu[0]), now_ticks));
         }
         next = MIN(next, w->since_ticks + span);
     }

@@ -3,6 +3,7 @@
 #include "hyp/aarch64/gicv3.h"
 
 #include "hyp/aarch64/sysreg.h"
+#include "hyp/core.h"
 #include "lib/mmio.h"
 
 #define GICD_CTLR        0x0000
@@ -34,7 +35,9 @@
 #define GUEST_PPIS  ((1U << PPI_VTIMER) | (1U << PPI_PTIMER))
 
 static struct {
-    uint8_t *gicd, *sgi; /* device registers; set once at boot */
+    uint8_t *gicd;          /* device registers; set once at boot */
+    uint8_t *sgi[CORE_MAX]; /* SGI frame of each core's redistributor; set when the core starts */
+    struct pa_range gicr;
     uint32_t spi_end;
 } gic;
 
@@ -47,12 +50,12 @@ static err_t rwp_wait(void)
 }
 
 /* The frame of this core: affinity in TYPER[63:32] against MPIDR. */
-static uint8_t *redist_find(const struct platform *p)
+static uint8_t *redist_find(void)
 {
     uint64_t mpidr = SYSREG_READ(mpidr_el1);
     uint64_t aff = (mpidr & 0xffffff) | ((mpidr >> 32 & 0xff) << 24);
-    uint8_t *frame = (uint8_t *)(uintptr_t)p->gicr.start.raw;
-    for (uint64_t at = 0; at + GICR_FRAME <= p->gicr.size_bytes; at += GICR_FRAME) {
+    uint8_t *frame = (uint8_t *)(uintptr_t)gic.gicr.start.raw;
+    for (uint64_t at = 0; at + GICR_FRAME <= gic.gicr.size_bytes; at += GICR_FRAME) {
         uint64_t typer = mmio_read64(frame + at + GICR_TYPER);
         if (typer >> 32 == aff) return frame + at;
         if (typer & GICR_TYPER_LAST) break; /* absent frames abort: never look further */
@@ -69,18 +72,19 @@ static err_t redist_start(uint8_t *frame)
         awake = !(mmio_read32(frame + GICR_WAKER) & GICR_WAKER_CHILDREN);
     }
     if (!awake) return ERR_TIMEOUT;
-    gic.sgi = frame + GICR_SGI_BASE;
-    mmio_write32(gic.sgi + GICD_ICENABLER, UINT32_MAX);
-    mmio_write32(gic.sgi + GICD_ICPENDR, UINT32_MAX);
-    mmio_write32(gic.sgi + GICD_ICACTIVER, UINT32_MAX);
-    mmio_write32(gic.sgi + GICD_IGROUPR, UINT32_MAX);
+    uint8_t *sgi = gic.sgi[this_core()->index] = frame + GICR_SGI_BASE;
+    mmio_write32(sgi + GICD_ICENABLER, UINT32_MAX);
+    mmio_write32(sgi + GICD_ICPENDR, UINT32_MAX);
+    mmio_write32(sgi + GICD_ICACTIVER, UINT32_MAX);
+    mmio_write32(sgi + GICD_IGROUPR, UINT32_MAX);
     for (uint32_t i = 0; i < 32; i += 4) {
-        mmio_write32(gic.sgi + GICD_IPRIORITYR + i, PRIO_DOMAIN * 0x01010101U);
+        mmio_write32(sgi + GICD_IPRIORITYR + i, PRIO_DOMAIN * 0x01010101U);
     }
-    mmio_write8(gic.sgi + GICD_IPRIORITYR + PPI_HYP_TIMER, PRIO_EL2);
-    mmio_write8(gic.sgi + GICD_IPRIORITYR + PPI_MAINTENANCE, PRIO_EL2);
-    mmio_write32(gic.sgi + GICD_ISENABLER,
-                 GUEST_PPIS | 1U << PPI_HYP_TIMER | 1U << PPI_MAINTENANCE);
+    mmio_write8(sgi + GICD_IPRIORITYR + SGI_KICK, PRIO_EL2);
+    mmio_write8(sgi + GICD_IPRIORITYR + PPI_HYP_TIMER, PRIO_EL2);
+    mmio_write8(sgi + GICD_IPRIORITYR + PPI_MAINTENANCE, PRIO_EL2);
+    mmio_write32(sgi + GICD_ISENABLER,
+                 GUEST_PPIS | 1U << SGI_KICK | 1U << PPI_HYP_TIMER | 1U << PPI_MAINTENANCE);
     return OK;
 }
 
@@ -100,9 +104,15 @@ err_t gic_start(const struct platform *p)
     mmio_write32(gic.gicd + GICD_CTLR, (uint32_t)(GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE));
     e = rwp_wait();
     if (e != OK) return e;
-    uint8_t *frame = redist_find(p);
+    gic.gicr = p->gicr;
+    return gic_core_start();
+}
+
+err_t gic_core_start(void)
+{
+    uint8_t *frame = redist_find();
     if (!frame) return ERR_NO_ENTRY;
-    e = redist_start(frame);
+    err_t e = redist_start(frame);
     if (e != OK) return e;
     SYSREG_WRITE(ICC_SRE_EL2_REG, 0xf);
     isb();
@@ -115,9 +125,26 @@ err_t gic_start(const struct platform *p)
     return OK;
 }
 
+void gic_core_stop(void)
+{
+    SYSREG_WRITE(ICC_IGRPEN1, 0);
+    isb();
+    uint8_t *frame = gic.sgi[this_core()->index] - GICR_SGI_BASE;
+    mmio_write32(frame + GICR_WAKER, (uint32_t)GICR_WAKER_SLEEP);
+}
+
+void gic_ipi(uint64_t mpidr)
+{
+    uint64_t target = (mpidr >> 32 & 0xff) << 48 | (mpidr >> 16 & 0xff) << 32 |
+                      (mpidr >> 8 & 0xff) << 16 | BIT(mpidr & 15) | FIELD(BITS(27, 24), SGI_KICK);
+    dsb_sy(); /* what it is for is in memory before the core is told */
+    SYSREG_WRITE(ICC_SGI1R, target | (mpidr >> 4 & 15) << 44);
+    isb();
+}
+
 static uint8_t *bank(uint32_t intid)
 {
-    return intid < 32 ? gic.sgi : gic.gicd;
+    return intid < 32 ? gic.sgi[this_core()->index] : gic.gicd;
 }
 
 void gic_enable(uint32_t intid, bool on)
@@ -166,12 +193,15 @@ void gic_deactivate(uint32_t intid)
 
 uint32_t gic_ppi_active_take(void)
 {
-    uint32_t active = mmio_read32(gic.sgi + 0x0300) & GUEST_PPIS; /* ISACTIVER0 */
-    if (active) mmio_write32(gic.sgi + GICD_ICACTIVER, active);
+    uint8_t *sgi = gic.sgi[this_core()->index];
+    uint32_t active = mmio_read32(sgi + 0x0300) & GUEST_PPIS; /* ISACTIVER0 */
+    if (active) mmio_write32(sgi + GICD_ICACTIVER, active);
     return active;
 }
 
 void gic_ppi_active_give(uint32_t mask)
 {
-    if (mask & GUEST_PPIS) mmio_write32(gic.sgi + 0x0300, mask & GUEST_PPIS);
+    if (mask & GUEST_PPIS) {
+        mmio_write32(gic.sgi[this_core()->index] + 0x0300, mask & GUEST_PPIS);
+    }
 }

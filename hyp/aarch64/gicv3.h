@@ -9,10 +9,17 @@
 #define PPI_VTIMER      27
 #define PPI_PTIMER      30
 
+#define SGI_KICK 8 /* EL2's own, between cores */
+
 #define INTID_SPURIOUS 1020 /* and above */
 
 /** Distributor, redistributor of this core, CPU interface: EOImode 1, everything disabled but EL2's own PPIs. ERR_TIMEOUT: RWP never cleared. */
 err_t gic_start(const struct platform *p) MUST_CHECK;
+/** This core's redistributor and CPU interface. ERR_NO_ENTRY: it has none, ERR_TIMEOUT: it does not wake. Context: each core once a power-on. */
+err_t gic_core_start(void) MUST_CHECK;
+void gic_core_stop(void);
+/** Interrupts another core with SGI_KICK. mpidr: affinity fields. */
+void gic_ipi(uint64_t mpidr);
 /** Enables or disables one interrupt at the distributor (SPI) or redistributor (PPI). */
 void gic_enable(uint32_t intid, bool on);
 /** Sets trigger, priority 0x80 and this core as target of an SPI. Context: EL2 boot. */

@@ -4,6 +4,7 @@
 
 #include "hyp/aarch64/sysreg.h"
 #include "hyp/arch.h"
+#include "hyp/core.h"
 #include "hyp/pool.h"
 #include "lib/string.h"
 
@@ -41,7 +42,7 @@ static const uint64_t map_attr[MAP_KINDS] = {
 #define BLOCK_BYTES MIB(2)
 
 extern uint8_t hyp_start[], init_text_end[], init_end[], text_start[], text_end[], rodata_end[],
-        stack_guard_end[], hyp_end[];
+        core_stacks[], hyp_end[];
 void el2_mmu_on(uint64_t root_pa, uint64_t tcr, uint64_t mair, uint64_t sctlr);
 void el2_root_set(uint64_t root_pa);
 
@@ -51,6 +52,12 @@ static struct {
     uint64_t copy_block;           /* PA now mapped at COPY_VA, or UINT64_MAX */
     uint32_t peek_used;            /* bitmap */
 } mmu = { .copy_block = UINT64_MAX };
+
+/* What the other cores turn their MMU on with: start.S reads it with caches off; it was written with caches off. */
+struct el2_mmu {
+    uint64_t root, tcr, mair, sctlr;
+};
+struct el2_mmu el2_mmu;
 
 static uint64_t addr_of(const void *p)
 {
@@ -95,14 +102,17 @@ static err_t map_image(uint64_t *root, bool boot)
 {
     uint64_t start = addr_of(hyp_start), it = addr_of(init_text_end), ie = addr_of(init_end);
     uint64_t te = addr_of(text_end), re = addr_of(rodata_end), he = addr_of(hyp_end);
-    uint64_t guard = addr_of(stack_guard_end) - PAGE_SIZE;
+    uint64_t stacks = addr_of(core_stacks);
     err_t e = OK;
     if (boot) e = map_range(root, start, it - start, MAP_RX);
     if (boot && e == OK) e = map_range(root, it, ie - it, MAP_RO);
     if (e == OK) e = map_range(root, ie, te - ie, MAP_RX);
     if (e == OK) e = map_range(root, te, re - te, MAP_RO);
-    if (e == OK) e = map_range(root, re, guard - re, MAP_RW);
-    if (e == OK) e = map_range(root, guard + PAGE_SIZE, he - guard - PAGE_SIZE, MAP_RW);
+    if (e == OK) e = map_range(root, re, stacks - re, MAP_RW);
+    for (uint32_t i = 0; e == OK && i < CORE_MAX; i++, stacks += BIT(CORE_STACK_LOG)) {
+        e = map_range(root, stacks + PAGE_SIZE, BIT(CORE_STACK_LOG) - PAGE_SIZE, MAP_RW);
+    }
+    if (e == OK) e = map_range(root, stacks, he - stacks, MAP_RW);
     return e;
 }
 
@@ -163,8 +173,9 @@ err_t mmu_start(const struct platform *p)
     if (e != OK) return e;
     cache_invalidate(image, image_end);
     uint64_t parange = MIN(SYSREG_READ(id_aa64mmfr0_el1) & 0xf, 5);
-    el2_mmu_on(addr_of(mmu.boot_root), TCR_VALUE | FIELD(BITS(18, 16), parange), MAIR_VALUE,
-               SCTLR_EL2_ON);
+    el2_mmu = (struct el2_mmu){ addr_of(mmu.final_root), TCR_VALUE | FIELD(BITS(18, 16), parange),
+                                MAIR_VALUE, SCTLR_EL2_ON };
+    el2_mmu_on(addr_of(mmu.boot_root), el2_mmu.tcr, el2_mmu.mair, el2_mmu.sctlr);
     return OK;
 }
 

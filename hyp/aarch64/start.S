@@ -19,9 +19,12 @@ start:
     mov x19, x0                    // device tree
     adrp x1, bss_start
     add x1, x1, :lo12:bss_start
-    adrp x2, stack_top
-    add x2, x2, :lo12:stack_top
-    mov sp, x2
+    adrp x2, core_stacks
+    mov x3, #(1 << CORE_STACK_LOG) - CORE_BYTES
+    add x2, x2, :lo12:core_stacks
+    add sp, x2, x3
+    adrp x2, bss_end
+    add x2, x2, :lo12:bss_end
 1:  cmp x1, x2
     b.hs 2f
     stp xzr, xzr, [x1], #16
@@ -70,6 +73,24 @@ el2_mmu_on:
     msr sctlr_el2, x3
     isb
     ret
+
+/* Where another core comes in: x0 = its struct core, which lies above its stack; MMU and caches off. */
+    .globl core_entry
+core_entry:
+    msr daifset, #0xf
+    mov sp, x0
+    ldr w2, =SCTLR_EL2_OFF
+    msr sctlr_el2, x2
+    adrp x2, vectors
+    msr vbar_el2, x2
+    msr tpidr_el2, xzr
+    isb
+    adrp x4, el2_mmu               // root, TCR, MAIR, SCTLR: written with caches off
+    add x4, x4, :lo12:el2_mmu
+    ldp x0, x1, [x4]
+    ldp x2, x3, [x4, #16]
+    bl  el2_mmu_on
+    b   core_main
 
 /* void el2_root_set(uint64_t root_pa): the final map, without boot-only code */
     .globl el2_root_set

@@ -6,6 +6,7 @@
 #include "hyp/aarch64/gicv3.h"
 #include "hyp/aarch64/ich.h"
 #include "hyp/aarch64/sysreg.h"
+#include "hyp/core.h"
 #include "hyp/domain.h"
 #include "hyp/sched.h"
 #include "lib/string.h"
@@ -29,15 +30,15 @@ STATIC_ASSERT(VTCR_VALUE == 0x80003559UL, "by hand, Arm ARM VTCR_EL2");
 void fpsimd_save(uint64_t *fp);
 void fpsimd_load(const uint64_t *fp);
 
-static struct {
-    struct vcpu *fp_owner; /* whose values are in q0..q31; NULL: nobody's */
-    uint64_t hpmn;
-} world;
+/* MDCR_EL2.HPMN as it was: all counters are EL1's. */
+static uint64_t hpmn(void)
+{
+    return SYSREG_READ(pmcr_el0) >> 11 & 31;
+}
 
 void world_start(void)
 {
     uint64_t parange = MIN(SYSREG_READ(id_aa64mmfr0_el1) & 0xf, 5);
-    world.hpmn = SYSREG_READ(pmcr_el0) >> 11 & 31;
     SYSREG_WRITE(vtcr_el2, VTCR_VALUE | FIELD(BITS(18, 16), parange));
     SYSREG_WRITE(hcr_el2, HCR_VALUE);
     SYSREG_WRITE(cptr_el2, CPTR_RES1); /* the boot hashes with SIMD; world_switch sets the trap */
@@ -45,7 +46,7 @@ void world_start(void)
     SYSREG_WRITE(cntvoff_el2, 0);
     SYSREG_WRITE(cnthctl_el2, 1); /* EL1 reads the physical counter; its physical timer traps */
     SYSREG_WRITE(vpidr_el2, SYSREG_READ(midr_el1));
-    SYSREG_WRITE(mdcr_el2, world.hpmn | MDCR_TRAPS);
+    SYSREG_WRITE(mdcr_el2, hpmn() | MDCR_TRAPS);
     SYSREG_WRITE(cntv_ctl_el0, 0);
     isb();
     __asm__ volatile("tlbi alle1\n\tdsb sy\n\tisb" ::: "memory");
@@ -126,11 +127,17 @@ void world_switch(struct vcpu *from, struct vcpu *to)
         ich_save(&from->vgic);
         from->vgic.ppi_active = gic_ppi_active_take();
     }
+    if (!to) {
+        SYSREG_WRITE(cntv_ctl_el0, 0);
+        SYSREG_WRITE(vttbr_el2, 0); /* nobody's tables are walked from here on */
+        isb();
+        return;
+    }
     const struct domain *d = to->domain;
     SYSREG_WRITE(vttbr_el2, d->s2.root_pa.raw | (uint64_t)d->vmid << 48);
-    SYSREG_WRITE(vmpidr_el2, BIT(31));
-    SYSREG_WRITE(mdcr_el2, world.hpmn | (d->conf->pmu ? MDCR_TRAPS_PMU_OK : MDCR_TRAPS));
-    SYSREG_WRITE(cptr_el2, CPTR_RES1 | (world.fp_owner == to ? 0 : CPTR_TFP));
+    SYSREG_WRITE(vmpidr_el2, BIT(31) | to->index);
+    SYSREG_WRITE(mdcr_el2, hpmn() | (d->conf->pmu ? MDCR_TRAPS_PMU_OK : MDCR_TRAPS));
+    SYSREG_WRITE(cptr_el2, CPTR_RES1 | (this_core()->fp_owner == to ? 0 : CPTR_TFP));
     sys_load(&to->sys);
     ich_load(&to->vgic);
     gic_ppi_active_give(to->vgic.ppi_active);
@@ -146,17 +153,18 @@ void world_fp_give(struct vcpu *v)
 {
     SYSREG_WRITE(cptr_el2, CPTR_RES1);
     isb();
-    if (world.fp_owner == v) return;
-    if (world.fp_owner) fpsimd_save(world.fp_owner->fp);
+    struct core *c = this_core();
+    if (c->fp_owner == v) return;
+    if (c->fp_owner) fpsimd_save(c->fp_owner->fp);
     fpsimd_load(v->fp);
-    world.fp_owner = v;
+    c->fp_owner = v;
 }
 
 void world_fp_drop(struct vcpu *v)
 {
-    if (world.fp_owner == v) {
-        world.fp_owner = NULL; /* the next FP trap loads somebody's own values over them */
-    }
+    struct core *c = core_at(v->core);
+    if (c->fp_owner == v)
+        c->fp_owner = NULL; /* the next FP trap loads somebody's own values over them */
     memset(v->fp, 0, sizeof v->fp);
 }
 

@@ -5,7 +5,7 @@
 
 /** EL2 control registers for guests: traps, stage 2, timers. Once per core at boot. */
 void world_start(void);
-/** Saves what is loaded for `from` (NULL at boot) and loads `to`. General registers are the vectors' business. */
+/** Saves what is loaded for `from` (NULL: nobody's) and loads `to` (NULL: nobody's). General registers are the vectors' business. */
 void world_switch(struct vcpu *from, struct vcpu *to);
 /** The FP trap: gives the registers to v, saving the owner's. */
 void world_fp_give(struct vcpu *v);

@@ -19,6 +19,10 @@
 #define SCTLR_EL2_OFF 0x30c50830 /* RES1 bits only */
 #define SCTLR_EL2_ON  0x30cd183d /* RES1, M, A off, C, SA, I, WXN */
 
+/* A core's stack block: aligned, its lowest page unmapped, struct core at its top. */
+#define CORE_STACK_LOG 14
+#define CORE_BYTES     512
+
 #ifndef __ASSEMBLER__
 #include "lib/base.h"
 
@@ -49,6 +53,7 @@ static inline void dsb_sy(void)
 /* GICv3 CPU interface and virtualisation control, by encoding: binutils names differ between versions. */
 #define ICC_IAR1        S3_0_C12_C12_0
 #define ICC_EOIR1       S3_0_C12_C12_1
+#define ICC_SGI1R       S3_0_C12_C11_5
 #define ICC_DIR         S3_0_C12_C11_1
 #define ICC_PMR         S3_0_C4_C6_0
 #define ICC_CTLR        S3_0_C12_C12_4

@@ -2,12 +2,10 @@
 /* EL2's clock and its one timer (CNTHP). */
 #include "hyp/aarch64/sysreg.h"
 #include "hyp/arch.h"
+#include "hyp/core.h"
 #include "hyp/stats.h"
 
-static struct {
-    uint64_t freq_hz;
-    uint64_t armed; /* CVAL now programmed; UINT64_MAX: off */
-} timer = { .armed = UINT64_MAX };
+static uint64_t freq_hz; /* CNTFRQ_EL0, read once */
 
 uint64_t arch_ticks(void)
 {
@@ -16,8 +14,8 @@ uint64_t arch_ticks(void)
 
 uint64_t arch_freq_hz(void)
 {
-    if (!timer.freq_hz) timer.freq_hz = SYSREG_READ(cntfrq_el0);
-    return timer.freq_hz;
+    if (!freq_hz) freq_hz = SYSREG_READ(cntfrq_el0);
+    return freq_hz;
 }
 
 uint64_t arch_ns_to_ticks(uint64_t ns)
@@ -34,8 +32,9 @@ uint64_t arch_ticks_to_ns(uint64_t ticks)
 
 void arch_timer_set(uint64_t cval_ticks)
 {
-    if (cval_ticks == timer.armed) return;
-    timer.armed = cval_ticks;
+    struct core *c = this_core();
+    if (cval_ticks == c->timer_ticks) return;
+    c->timer_ticks = cval_ticks;
     hyp_stats.value[HYP_STAT_TIMER_WRITES]++;
     if (cval_ticks == UINT64_MAX) {
         SYSREG_WRITE(cnthp_ctl_el2, 0);

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Exception vectors of EL2. TPIDR_EL2 = struct vcpu of the running vCPU; its registers come first. */
 
+#include "hyp/aarch64/sysreg.h"
+
+    .macro STACK_TOP reg           // of this core, also when sp is in the guard page below
+    mov \reg, sp
+    orr \reg, \reg, #((1 << CORE_STACK_LOG) - 1)
+    sub \reg, \reg, #(CORE_BYTES - 1)
+    .endm
+
     .macro VENTRY target
     .balign 128
     b   \target
@@ -135,9 +143,8 @@ bad_irq:
 el2_serror:
     mov x0, #3
 el2_bad:
-    adrp x1, stack_top
-    add x1, x1, :lo12:stack_top
     mov x2, sp
+    STACK_TOP x1
     mov sp, x1
     mrs x1, elr_el2
     b   trap_own_fault             // (kind, pc, sp)
@@ -145,7 +152,6 @@ el2_bad:
 /* _Noreturn void enter_first(struct vcpu *v): the boot stack is given up, traps start at its top */
     .globl enter_first
 enter_first:
-    adrp x1, stack_top
-    add x1, x1, :lo12:stack_top
+    STACK_TOP x1
     mov sp, x1
     b   leave_full

@@ -43,6 +43,7 @@ enum death_cause {
     CAUSE_BUDGET,   /* abuse ceiling (traps, log, interrupts per period) */
     CAUSE_PROTOCOL, /* reported by a client or found by EL2: detail = link index, info = what */
     CAUSE_KILLED,   /* by the operator */
+    CAUSE_OFF,      /* it switched itself off by PSCI: detail = 1 when it asked for a reset */
     CAUSE_COUNT
 };
 

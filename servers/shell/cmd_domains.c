@@ -29,7 +29,7 @@ static const char *cause_name(uint32_t cause)
         [CAUSE_FAULT] = "fault",   [CAUSE_FORBIDDEN] = "forbidden",
         [CAUSE_DMA] = "dma",       [CAUSE_HANG] = "hang",
         [CAUSE_BUDGET] = "budget", [CAUSE_PROTOCOL] = "protocol",
-        [CAUSE_KILLED] = "killed",
+        [CAUSE_KILLED] = "killed", [CAUSE_OFF] = "off",
     };
     return cause < CAUSE_COUNT ? name[cause] : "?";
 }

@@ -26,9 +26,11 @@ static void __attribute__((format(printf, 2, 3))) add(struct writer *w, const ch
 static const char *cause_name(uint32_t cause)
 {
     static const char *const name[CAUSE_COUNT] = {
-        [CAUSE_NONE] = "none",           [CAUSE_PANIC] = "panic",       [CAUSE_FAULT] = "fault",
-        [CAUSE_FORBIDDEN] = "forbidden", [CAUSE_DMA] = "dma",           [CAUSE_HANG] = "hang",
-        [CAUSE_BUDGET] = "budget",       [CAUSE_PROTOCOL] = "protocol", [CAUSE_KILLED] = "killed",
+        [CAUSE_NONE] = "none",     [CAUSE_PANIC] = "panic",
+        [CAUSE_FAULT] = "fault",   [CAUSE_FORBIDDEN] = "forbidden",
+        [CAUSE_DMA] = "dma",       [CAUSE_HANG] = "hang",
+        [CAUSE_BUDGET] = "budget", [CAUSE_PROTOCOL] = "protocol",
+        [CAUSE_KILLED] = "killed", [CAUSE_OFF] = "off",
     };
     return cause < CAUSE_COUNT ? name[cause] : "?";
 }

@@ -89,6 +89,9 @@ static void describe(const struct watch *w, const uint64_t state[6], char *out, 
     case CAUSE_KILLED:
         (void)format(out, out_bytes, "killed");
         break;
+    case CAUSE_OFF:
+        (void)format(out, out_bytes, detail ? "asked for a reset" : "switched itself off");
+        break;
     case CAUSE_NONE:
     case CAUSE_COUNT:
     default:

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hyp/aarch64/switch.h"
 #include "hyp/arch.h"
 #include "hyp/console.h"
+#include "hyp/core.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/sched.h"
@@ -21,8 +23,10 @@ void fake_start(uint32_t count)
     fake.now_ticks = 1000;
     fake.domain_count = count;
     fake.peek_limit = ARCH_PEEK_MAX;
+    for (uint32_t i = 0; i < CORE_MAX; i++) fake.core[i].index = i;
     for (uint32_t i = 0; i < count; i++) {
         fake.domain[i].index = i;
+        fake.domain[i].vcpu_count = 1;
         fake.domain[i].vmid = (uint16_t)(i + 1);
         fake.domain[i].state = DOMAIN_RUNNING;
         fake.domain[i].vcpu[0].domain = &fake.domain[i];
@@ -197,7 +201,7 @@ void vcpu_reset(struct vcpu *v, ipa_t entry, uint64_t arg)
     v->regs.pc = entry.raw;
     v->regs.x[0] = arg;
     v->state = VCPU_READY;
-    fake_note("start %u fp %d %lu", v->domain->index, v->fp_owned, (unsigned long)v->fp[0]);
+    fake_note("start %u fp %lu", v->domain->index, (unsigned long)v->fp[0]);
 }
 
 bool vcpu_has_budget(struct vcpu *v, uint64_t now_ticks)
@@ -206,8 +210,46 @@ bool vcpu_has_budget(struct vcpu *v, uint64_t now_ticks)
     return !fake.out_of_budget[v->domain->index];
 }
 
+uint64_t vcpu_refill_ticks(const struct vcpu *v)
+{
+    return fake.refill_ticks[v->domain->index];
+}
+
+bool domain_is_loaded(const struct domain *d)
+{
+    return fake.loaded[d->index];
+}
+
+void world_fp_drop(struct vcpu *v)
+{
+    memset(v->fp, 0, sizeof(v->fp));
+    fake_note("fp drop %u", v->domain->index);
+}
+
 void sched_request(void)
 {
+}
+
+/* hyp/core.h: the test runs on core 0 */
+struct core *this_core(void)
+{
+    return &fake.core[0];
+}
+
+struct core *core_at(uint32_t index)
+{
+    return index < CORE_MAX ? &fake.core[index] : NULL;
+}
+
+err_t core_power_on(uint32_t index)
+{
+    fake_note("core on %u", index);
+    return fake.core_on_result;
+}
+
+void core_poke(struct core *c)
+{
+    fake.pokes[c - fake.core]++;
 }
 
 /* hyp/dma, console, stage2 */

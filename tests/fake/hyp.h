@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* A recording arch seam and the neighbours of links, watchdog and rebirth: for host tests. */
 #pragma once
+#include "hyp/core.h"
 #include "hyp/domain.h"
 
 #define FAKE_LOG_BYTES 65536
@@ -14,6 +15,11 @@ struct fake {
     uint32_t last_intid[DOMAIN_MAX];
     uint32_t kills; /* calls of domain_kill for a running domain */
     bool out_of_budget[DOMAIN_MAX];
+    uint64_t refill_ticks[DOMAIN_MAX]; /* vcpu_refill_ticks */
+    bool loaded[DOMAIN_MAX];           /* some core has a vCPU of it */
+    struct core core[CORE_MAX];
+    uint32_t pokes[CORE_MAX];
+    err_t core_on_result;
     bool is_deliverable; /* sched_wait finds an interrupt pending */
     uint32_t peeks, peek_limit; /* mapped now; how many may be */
     uint32_t timer_writes;

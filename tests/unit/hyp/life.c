@@ -128,7 +128,6 @@ static const char *squeezed(void)
 TEST(life, rebirth_sequence_is_exactly_this)
 {
     rig_start();
-    d->vcpu[0].fp_owned = true;
     d->vcpu[0].fp[0] = 42;
     die();
     uint32_t calls;
@@ -143,12 +142,14 @@ TEST(life, rebirth_sequence_is_exactly_this)
                "copy code\n"
                "copy data\n"  /* and bootinfo */
                "tlbi 2 0x1\n" /* twice: below */
+               "fp drop 1\n"
                "vgic reset 1\n"
                "links reborn 1\n"
-               "start 1 fp 0 0\n"
+               "core on 0\n"
+               "start 1 fp 0\n"
                "links started 1\n",
                squeezed());
-    EXPECT_TRUE(strstr(fake.log, "tlbi 2 0x1\ntlbi 2 0x1\nvgic") != NULL); /* A55 #2441007 */
+    EXPECT_TRUE(strstr(fake.log, "tlbi 2 0x1\ntlbi 2 0x1\nfp") != NULL); /* A55 #2441007 */
     EXPECT_EQ(DOMAIN_RUNNING, d->state);
     EXPECT_EQ(1, d->generation);
     EXPECT_EQ(0, d->rebirth.step);
@@ -274,8 +275,8 @@ TEST(life, first_start_fills_and_starts_generation_0)
     d->state = DOMAIN_LOADED;
     life_first_start(d);
     EXPECT_STR("bus master 3 0\nstream close 24\nsmmu tlbi 2\nzero\ncopy code\ncopy data\ntlbi 2 "
-               "0x1\nvgic reset 1\n"
-               "start 1 fp 0 0\nlinks started 1\n",
+               "0x1\nfp drop 1\nvgic reset 1\ncore on 0\n"
+               "start 1 fp 0\nlinks started 1\n",
                squeezed());
     EXPECT_EQ(DOMAIN_RUNNING, d->state);
     EXPECT_EQ(0, d->generation);
@@ -285,6 +286,29 @@ TEST(life, first_start_fills_and_starts_generation_0)
     EXPECT_EQ(STEP_DONE, run_to_end(&calls));
     EXPECT_EQ(0, strncmp(fake.log, "park 1\nlines 1\n", 15));
     EXPECT_EQ(1, d->generation);
+}
+
+TEST(life, smp_nothing_is_touched_while_another_core_has_its_registers)
+{
+    rig_start();
+    die();
+    fake.loaded[1] = true;
+    uint64_t after_ns = 1;
+    for (int i = 0; i < 3; i++) EXPECT_EQ(STEP_AGAIN, life_step(d, &after_ns));
+    EXPECT_STR("park 1\n", squeezed());
+    fake.loaded[1] = false;
+    uint32_t calls;
+    EXPECT_EQ(STEP_DONE, run_to_end(&calls));
+}
+
+TEST(life, smp_a_core_that_does_not_start_leaves_the_domain_down)
+{
+    rig_start();
+    die();
+    fake.core_on_result = ERR_IO;
+    uint32_t calls;
+    EXPECT_EQ(STEP_QUARANTINED, run_to_end(&calls));
+    EXPECT_TRUE(strstr(fake.log, "start 1") == NULL);
 }
 
 TEST(life, first_start_without_proof_is_quarantine)

@@ -296,7 +296,7 @@ TEST(watchdog, a_starved_server_is_given_its_next_period)
 {
     rig_up(true, 1);
     rig.server->vcpu[0].cpu.budget_ticks = 1000;
-    rig.server->vcpu[0].cpu.period_end_ticks = fake.now_ticks + 3 * DEADLINE;
+    fake.refill_ticks[1] = fake.now_ticks + 3 * DEADLINE;
     fake.out_of_budget[1] = true;
     uint64_t start = fake.now_ticks;
     post(1);
@@ -305,7 +305,7 @@ TEST(watchdog, a_starved_server_is_given_its_next_period)
     EXPECT_EQ(start + 4 * DEADLINE, watchdog_next());
     /* It ran a full budget and is out of it again: no second excuse. */
     rig.server->vcpu[0].cpu.run_ticks += 1000;
-    rig.server->vcpu[0].cpu.period_end_ticks = start + 6 * DEADLINE;
+    fake.refill_ticks[1] = start + 6 * DEADLINE;
     pass_time(start + 4 * DEADLINE);
     EXPECT_EQ(1, fake.kills);
 }
