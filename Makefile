@@ -22,6 +22,7 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
+comma  := ,
 Q      := $(if $(filter 1,$(V)),,@)
 PYTHON := /usr/bin/python3
 CROSS  := aarch64-linux-gnu-

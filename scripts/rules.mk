@@ -72,10 +72,10 @@ $(foreach name,$(kernels),$(eval $(call link,kernel,$(B)/$(name),kernel/kernel.l
     $(call objects,kernel,$($(name)_SRCS) $(lib_SRCS)) $(call fdt_objects,kernel)))\
     $(eval $(call flat,$(B)/$(name))))
 
-# ---- domains: DOMAINS in domains/module.mk; each is its own files, domains/rt and lib ----
+# ---- domains: DOMAINS in domains/module.mk; each is its own files, domains/rt and lib; NAME_LINK: more for the linker ----
 domains := $(call buildable,$(DOMAINS),domains/rt/domain.ld)
 $(foreach name,$(domains),$(eval $(call link,domain,$(B)/domains/$(name),domains/rt/domain.ld,\
-    $(call objects,domain,$($(name)_SRCS) $(domain_rt_SRCS) $(lib_SRCS))))\
+    $(call objects,domain,$($(name)_SRCS) $(domain_rt_SRCS) $(lib_SRCS)),$($(name)_LINK)))\
     $(eval $(call flat,$(B)/domains/$(name))))
 
 # ---- servers: SERVERS in servers/module.mk; NAME_LIBS are folders of servers/ or ext2fs ----

@@ -34,6 +34,8 @@ static const struct shell_command table[] = {
     { "rmdir", "rmdir DIR...", "remove empty directories", 2, WORD_MAX, cmd_rmdir },
     { "sha256", "sha256 FILE...", "SHA-256 of files", 2, WORD_MAX, cmd_sha256 },
     { "sleep", "sleep SECONDS", "wait", 2, 2, cmd_sleep },
+    { "stamp", "stamp FILE NUMBER BLOCKS FIRST LAST",
+      "write numbered blocks, a sync after each round (tests)", 6, 6, cmd_stamp },
     { "stat", "stat PATH...", "what a file is", 2, WORD_MAX, cmd_stat },
     { "status", "status", "state of the file systems", 1, 1, cmd_status },
     { "sync", "sync", "all that was written is on the disk", 1, 1, cmd_sync },

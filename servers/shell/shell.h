@@ -138,6 +138,7 @@ int cmd_rm(struct shell *sh, size_t count, const char *const *word);
 int cmd_rmdir(struct shell *sh, size_t count, const char *const *word);
 int cmd_sha256(struct shell *sh, size_t count, const char *const *word);
 int cmd_sleep(struct shell *sh, size_t count, const char *const *word);
+int cmd_stamp(struct shell *sh, size_t count, const char *const *word);
 int cmd_stat(struct shell *sh, size_t count, const char *const *word);
 int cmd_status(struct shell *sh, size_t count, const char *const *word);
 int cmd_sync(struct shell *sh, size_t count, const char *const *word);

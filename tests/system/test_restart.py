@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import blklog
 import disks
 import zeros
 from test_files import sum_in_zeros
@@ -25,9 +26,11 @@ def wait_generation(m, at_least, name="storage", timeout=30):
 def test_twenty_kills_during_a_copy_lose_nothing(tmp):
     data = disks.pattern(64 << 20)
     image = disks.make(os.path.join(tmp, "d.img"), "256M", {"/big": data})
-    m = zeros.boot(disks=[image])
+    log = os.path.join(tmp, "writes.log")
+    m = zeros.boot(disks=[image], blklog=log)
     start = generation(m)
     m.cmd("cp /big /copy &")
+    m.cmd("stamp /stamps 1 24 1 12 &")
     for i in range(20):
         assert "domains:" not in m.cmd("domains kill storage"), f"kill {i + 1} was refused"
         wait_generation(m, start + i + 1)
@@ -41,6 +44,7 @@ def test_twenty_kills_during_a_copy_lose_nothing(tmp):
     m.poweroff()
     disks.fsck(image)
     assert disks.sha256(disks.read(image, "/copy")) == disks.sha256(data)
+    blklog.check(log, 1, 12, 24)
 
 
 def test_kill_while_idle_comes_back_by_itself(tmp):
@@ -88,7 +92,9 @@ def test_kill_of_main_or_of_nobody_is_refused(tmp):
 @pytest.mark.limit(300)
 def test_kill_during_sync_keeps_e2fsck_clean(tmp):
     image = disks.make(os.path.join(tmp, "d.img"), "64M", {"/a": 4 << 20})
-    m = zeros.boot(disks=[image])
+    log = os.path.join(tmp, "writes.log")
+    m = zeros.boot(disks=[image], blklog=log)
+    m.cmd("stamp /stamps 1 24 1 20 &")
     for i in range(6):
         m.cmd(f"cp /a /a{i} &")
         m.cmd("domains kill storage")
@@ -99,6 +105,7 @@ def test_kill_during_sync_keeps_e2fsck_clean(tmp):
     disks.fsck(image)
     for i in range(6):
         assert disks.read(image, f"/a{i}") == disks.pattern(4 << 20)
+    blklog.check(log, 1, 20, 24)
 
 
 def test_kill_during_a_tree_of_files_keeps_e2fsck_clean(tmp):

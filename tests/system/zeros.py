@@ -28,10 +28,17 @@ class MachineError(AssertionError):
     """Something did not come in time or QEMU ended: carries the end of the serial log and QEMU's stderr."""
 
 
-def disk_args(slot, path, nvme=False, fmt="raw"):
-    """The arguments that put the image at path on PCI slot `slot`, as the manifest names it."""
+def disk_args(slot, path, nvme=False, fmt="raw", log=None):
+    """
+    The arguments that put the image at path (or the disk that a URL names) on PCI slot `slot`, as the manifest names it.
+    log: a file that gets every write in order, for blklog.py.
+    """
     drive = f"d{slot}"
     args = ["-drive", f"if=none,id={drive},file={path},format={fmt}"]
+    if log:
+        open(log, "wb").close()
+        args = ["-blockdev", f"driver=blklogwrites,node-name={drive},log-sector-size=512,file.driver={fmt},file.file.driver=file,"
+                             f"file.file.filename={path},log.driver=file,log.filename={log}"]
     if nvme:
         return args + ["-device", f"nvme,serial=zeros{slot},drive={drive},addr={slot}"]
     # A card goes to the first controller without one: controllers and cards take turns on the command line.
@@ -255,15 +262,16 @@ def parse_table(text):
     return out
 
 
-def boot(variant=None, disks=(), memory="1G", smp=1, extra=(), nvme=False, icount=False, wait=True, timeout=BOOT_S):
+def boot(variant=None, disks=(), memory="1G", smp=1, extra=(), nvme=False, icount=False, wait=True, timeout=BOOT_S, blklog=None):
     """
     Boots a build variant (variants.get(...); None: the standard one) with disk images on slots 1, 2, ...
+    blklog: a file for the first disk's writes (blklog.py).
     Returns the Machine, at its first prompt unless wait is False.
     """
     v = variant or variants.get()
     argv = variants.qemu_base(memory, smp) + ["-display", "none", "-kernel", v.image, "-initrd", v.pack]
     for i, path in enumerate(disks):
-        argv += disk_args(i + 1, path, nvme=nvme)
+        argv += disk_args(i + 1, path, nvme=nvme, log=blklog if i == 0 else None)
     if icount:
         argv += ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
     m = Machine(argv + list(extra))
