@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Building the domains at boot: memory, tables, images, bootinfo. All of it is dropped before the first domain runs. */
 #pragma once
+#include "abi/image.h"
 #include "hyp/domain.h"
 #include "hyp/link.h"
 #include "hyp/platform.h"
@@ -8,8 +9,6 @@
 struct boot {
     const void *fdt; /* the firmware's tree, in main's RAM */
     uint64_t fdt_bytes;
-    const void *manifest_dtb; /* in the pack */
-    uint64_t manifest_bytes;
     struct platform platform;
     struct manifest manifest;
     uint32_t refused; /* bit per domain whose device is absent */
@@ -30,6 +29,8 @@ void boot_domains(struct boot *b);
 void boot_main_domain(struct boot *b);
 /** Devices of one domain: found, mapped, lines routed. False: refused, with a log line. Used by both. */
 bool boot_devices(struct boot *b, struct domain *d);
-/** An image of the pack, checked against its hash. NULL: missing or wrong, *why says which. */
-const void *boot_image(const struct boot *b, const struct manifest_domain *conf, uint64_t *bytes,
-                       const char **why);
+/** A file of the pack, checked against its hash. NULL: missing or wrong, *why says which. */
+const void *boot_file(const struct boot *b, const struct manifest_file *file, const char **why);
+/** The same for an image of ours: its header is sound, too, and in *h. */
+const void *boot_image(const struct boot *b, const struct manifest_file *file,
+                       struct image_header *h, const char **why);

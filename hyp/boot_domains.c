@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Makes domains and links out of the manifest: memory, tables, images, interrupts. Boot only. */
-#include "abi/image.h"
 #include "hyp/aarch64/gicv3.h"
 #include "hyp/aarch64/mmu.h"
 #include "hyp/arch.h"
@@ -12,7 +11,6 @@
 #include "hyp/pool.h"
 #include "hyp/sched.h"
 #include "hyp/trap.h"
-#include "lib/cpio.h"
 #include "lib/format.h"
 #include "lib/sha256.h"
 #include "lib/string.h"
@@ -21,34 +19,33 @@
 #define DRIVER_DEVICE_INTID 32
 #define DRIVER_LINK_INTID   48
 
-const void *boot_image(const struct boot *b, const struct manifest_domain *conf, uint64_t *bytes,
-                       const char **why)
+const void *boot_file(const struct boot *b, const struct manifest_file *file, const char **why)
 {
-    const void *data;
-    const void *pack = (const void *)(uintptr_t)b->platform.initrd.start.raw;
+    const uint8_t *pack = (const uint8_t *)(uintptr_t)b->platform.initrd.start.raw;
     uint8_t hash[SHA256_BYTES];
     *why = "is not in the system pack";
-    if (cpio_find(pack, b->platform.initrd.size_bytes, conf->image, &data, bytes) != OK) {
+    if (!range_is_inside(file->offset, file->size_bytes, 0, b->platform.initrd.size_bytes)) {
         return NULL;
     }
-    sha256(data, *bytes, hash);
     *why = "does not match its hash";
-    if (memcmp(hash, conf->hash, sizeof hash) != 0) return NULL;
-    struct image_header h;
+    sha256(pack + file->offset, file->size_bytes, hash);
+    return memcmp(hash, file->hash, sizeof hash) == 0 ? pack + file->offset : NULL;
+}
+
+const void *boot_image(const struct boot *b, const struct manifest_file *file,
+                       struct image_header *h, const char **why)
+{
+    const void *data = boot_file(b, file, why);
+    uint64_t bytes = file->size_bytes;
+    if (!data) return NULL;
     *why = "has a bad header";
-    if (*bytes < sizeof h) return NULL;
-    memcpy(&h, data, sizeof h);
-    uint64_t fixed = h.text_bytes + h.rodata_bytes;
-    if (h.magic != IMAGE_MAGIC || h.file_bytes != *bytes || h.text_bytes > *bytes ||
-        h.rodata_bytes > *bytes) {
-        return NULL;
-    }
-    if (((h.text_bytes | h.rodata_bytes | h.mem_bytes) & (PAGE_SIZE - 1)) ||
-        fixed > ALIGN_UP(*bytes, PAGE_SIZE)) {
-        return NULL;
-    }
-    if (h.mem_bytes < *bytes || !h.text_bytes) return NULL;
-    return data;
+    if (bytes < sizeof *h) return NULL;
+    memcpy(h, data, sizeof *h);
+    bool good = h->magic == IMAGE_MAGIC && h->file_bytes == bytes && h->mem_bytes >= bytes &&
+                h->text_bytes != 0 && h->text_bytes <= bytes && h->rodata_bytes <= bytes &&
+                h->text_bytes + h->rodata_bytes <= ALIGN_UP(bytes, PAGE_SIZE) &&
+                (h->text_bytes | h->rodata_bytes | h->mem_bytes) % PAGE_SIZE == 0;
+    return good ? data : NULL;
 }
 
 static void refuse(struct domain *d, const char *what, const char *why)
@@ -168,20 +165,19 @@ static bool build_canary(struct domain *d)
 
 static void build_driver(struct boot *b, struct domain *d)
 {
-    const char *why;
-    uint64_t bytes;
-    const void *image = boot_image(b, d->conf, &bytes, &why);
+    const char *why, *name = d->conf->image.name;
+    struct image_header h;
+    const void *image = boot_image(b, &d->conf->image, &h, &why);
     if (!image) {
-        refuse(d, d->conf->image, why);
+        refuse(d, name, why);
         return;
     }
-    struct image_header h;
-    memcpy(&h, image, sizeof h);
+    uint64_t bytes = d->conf->image.size_bytes;
     d->ram = boot_memory_take(d->conf->memory_bytes, DOMAIN_RAM_ALIGN, false);
     d->pristine = boot_memory_take(ALIGN_UP(bytes, PAGE_SIZE), PAGE_SIZE, false);
     if (!d->ram.size_bytes || !d->pristine.size_bytes ||
         h.mem_bytes > d->ram.size_bytes - PAGE_SIZE) {
-        refuse(d, d->conf->image, "does not fit in memory");
+        refuse(d, name, "does not fit in memory");
         return;
     }
     memcpy((void *)(uintptr_t)d->pristine.start.raw, image, bytes);
@@ -191,7 +187,7 @@ static void build_driver(struct boot *b, struct domain *d)
     d->gicd_ipa.raw = DOMAIN_GICD_IPA;
     d->gicr_ipa.raw = DOMAIN_GICR_IPA;
     if (mmu_keep_ro(d->pristine) != OK || s2_create(&d->s2) != OK || map_driver_ram(d, &h) != OK) {
-        refuse(d, d->conf->image, "cannot be mapped: EL2's page pool is too small");
+        refuse(d, name, "cannot be mapped: EL2's page pool is too small");
         return;
     }
     if (!boot_devices(b, d)) return;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The main domain: its image, its stage 2 and its bootinfo. Boot only. */
-#include "abi/image.h"
 #include "hyp/boot.h"
 #include "hyp/console.h"
 #include "hyp/dma/pci.h"
@@ -63,8 +62,8 @@ static void fill_bootinfo(const struct boot *b, const struct domain *d, struct b
     out->image_bytes = d->ram.size_bytes;
     out->pack_ipa = b->platform.initrd.start.raw;
     out->pack_bytes = b->platform.initrd.size_bytes;
-    out->manifest_ipa = (uint64_t)(uintptr_t)b->manifest_dtb;
-    out->manifest_bytes = b->manifest_bytes;
+    out->manifest_ipa = out->pack_ipa + MANIFEST_PACK_OFFSET;
+    out->manifest_bytes = sizeof(struct manifest);
     out->fdt_ipa = (uint64_t)(uintptr_t)b->fdt;
     out->fdt_bytes = b->fdt_bytes;
     out->domain_count = domain_count();
@@ -73,17 +72,6 @@ static void fill_bootinfo(const struct boot *b, const struct domain *d, struct b
     memcpy(out->seed, b->platform.seed, sizeof out->seed);
     fill_devices(d, out);
     fill_links(d, out);
-}
-
-/* The manifest on pages of its own: the kernel hands it on as memory. */
-static void copy_manifest(struct boot *b)
-{
-    struct pa_range to = boot_memory_take(ALIGN_UP(b->manifest_bytes, PAGE_SIZE), PAGE_SIZE, true);
-    if (!to.size_bytes) boot_refuse("hyp: no memory for the manifest: give the machine more RAM");
-    void *copy = (void *)(uintptr_t)to.start.raw;
-    memset(copy, 0, to.size_bytes);
-    memcpy(copy, b->manifest_dtb, b->manifest_bytes);
-    b->manifest_dtb = copy;
 }
 
 /* The pages that hold [start, end) leave the cache: main starts with its MMU off. */
@@ -99,11 +87,12 @@ void boot_main_domain(struct boot *b)
 {
     struct domain *d = domain_at(0);
     const char *why;
-    uint64_t bytes;
-    const void *image = boot_image(b, d->conf, &bytes, &why);
-    if (!image) boot_refuse("hyp: main: image %s %s: build the system again", d->conf->image, why);
     struct image_header h;
-    memcpy(&h, image, sizeof h);
+    const void *image = boot_image(b, &d->conf->image, &h, &why);
+    if (!image) {
+        boot_refuse("hyp: main: image %s %s: build the system again", d->conf->image.name, why);
+    }
+    uint64_t bytes = d->conf->image.size_bytes;
     d->image_mem_bytes = h.mem_bytes;
     struct pa_range info = boot_memory_take(PAGE_SIZE, PAGE_SIZE, true);
     d->ram = boot_memory_take(ALIGN_UP(h.mem_bytes, MIB(2)), MIB(2), true);
@@ -113,7 +102,6 @@ void boot_main_domain(struct boot *b)
     uint8_t *to = (uint8_t *)(uintptr_t)d->ram.start.raw;
     memcpy(to, image, bytes);
     memset(to + bytes, 0, d->ram.size_bytes - bytes);
-    copy_manifest(b);
     struct bootinfo *bi = (struct bootinfo *)(uintptr_t)info.start.raw;
     fill_bootinfo(b, d, bi);
     for (uint32_t i = 0; i < bi->range_count; i++) {

@@ -17,13 +17,12 @@
 #include "hyp/sched.h"
 #include "hyp/stats.h"
 #include "hyp/trace.h"
-#include "lib/cpio.h"
 #include "lib/sha256.h"
 #include "lib/string.h"
 
 #include <libfdt.h>
 
-/* SHA-256 of system.dtb, written into the Image by scripts/mkpack.py. */
+/* SHA-256 of the manifest, written into the Image by scripts/mkpack.py. */
 const volatile uint8_t manifest_hash[SHA256_BYTES]
         __attribute__((section(".manifest_hash"), used)) = { 1 };
 
@@ -40,32 +39,27 @@ INIT_CODE static void facts_collect(void)
     if (e != OK) boot_refuse("hyp: this machine has more than %d devices", MANIFEST_FACT_DEVICES);
 }
 
+/* The copy is what is checked and used: the pack stays in main's memory. */
 INIT_CODE static void manifest_load(void)
 {
     const struct pa_range *pack = &boot.platform.initrd;
-    if (!pack->size_bytes) boot_refuse("hyp: no system pack: pass it as initrd");
-    err_t e = cpio_find((const void *)(uintptr_t)pack->start.raw, pack->size_bytes, "system.dtb",
-                        &boot.manifest_dtb, &boot.manifest_bytes);
-    if (e != OK) {
-        boot_refuse(
-                "hyp: the system pack (0x%lx+0x%lx) has no system.dtb, or is damaged (error %d)",
-                pack->start.raw, pack->size_bytes, (int)e);
-    }
+    struct manifest *m = &boot.manifest;
     uint8_t hash[SHA256_BYTES];
-    sha256(boot.manifest_dtb, boot.manifest_bytes, hash);
-    for (size_t i = 0; i < sizeof hash; i++) {
-        if (hash[i] != manifest_hash[i]) {
-            boot_refuse("hyp: system.dtb is not the one this Image was built with: pass the pack "
-                        "that was made with it");
-        }
+    if (pack->size_bytes < MANIFEST_PACK_OFFSET + sizeof *m) {
+        boot_refuse("hyp: no system pack: pass it as initrd");
     }
-    struct manifest_problem problem;
-    bool good = manifest_read(boot.manifest_dtb, boot.manifest_bytes, &boot.manifest, &problem);
-    if (good) {
-        facts_collect();
-        good = manifest_check(&boot.manifest, &facts, &boot.refused, &problem);
-    }
+    memcpy(m, (const void *)(uintptr_t)(pack->start.raw + MANIFEST_PACK_OFFSET), sizeof *m);
+    sha256(m, sizeof *m, hash);
+    bool good = m->magic == MANIFEST_MAGIC && m->format == MANIFEST_FORMAT;
+    for (size_t i = 0; i < sizeof hash; i++) good = good && hash[i] == manifest_hash[i];
     if (!good) {
+        boot_refuse(
+                "hyp: the system pack's manifest is damaged, or not the one this Image was built "
+                "with: pass the pack that was made with it");
+    }
+    facts_collect();
+    struct manifest_problem problem;
+    if (!manifest_check(m, &facts, &boot.refused, &problem)) {
         boot_refuse("hyp: manifest refused: %s: %s (%s)", problem.who,
                     manifest_verdict_text(problem.verdict), problem.what);
     }
@@ -155,7 +149,7 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
     machine_start();
     boot_memory_start(&boot);
     manifest_load();
-    (void)platform_wipe_seeds(fdt);
+    platform_wipe_seeds(fdt);
     if (smmu_start(&boot.platform) != OK) {
         boot_refuse("hyp: the SMMU did not start: DMA cannot be fenced");
     }

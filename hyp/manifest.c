@@ -74,26 +74,21 @@ STATIC_ASSERT(sizeof(((struct manifest_domain *)0)->name) == BOOT_NAME_MAX, "che
 #define CHECK_NAMES(j, list, count, of_whom, kind) \
     check_names((j), (list), (count), sizeof((list)[0]), (of_whom), (kind))
 
-static INIT_CODE bool hash_is_there(const uint8_t hash[MANIFEST_HASH_BYTES])
+/* A file of the pack: a name without a path, and a hash. */
+static INIT_CODE bool check_file(struct judge *j, const struct manifest_file *file)
 {
     uint32_t any = 0;
-    for (int i = 0; i < MANIFEST_HASH_BYTES; i++) any |= hash[i];
-    return any != 0;
-}
-
-static INIT_CODE bool check_image(struct judge *j, const char *image, const uint8_t *hash)
-{
-    if (!name_is_good(image, true)) return fail(j, MANIFEST_NAME, "image");
-    return hash_is_there(hash) ? true : fail(j, MANIFEST_HASH, image);
+    if (!name_is_good(file->name, true)) return fail(j, MANIFEST_NAME, "image");
+    for (int i = 0; i < MANIFEST_HASH_BYTES; i++) any |= file->hash[i];
+    return any != 0 ? true : fail(j, MANIFEST_HASH, file->name);
 }
 
 /* All that a domain is filled from. Only guests have an initrd and a device tree, and the tree is a must. */
 static INIT_CODE bool check_files(struct judge *j, const struct manifest_domain *d)
 {
-    if (!check_image(j, d->image, d->hash)) return false;
+    if (!check_file(j, &d->image)) return false;
     if (d->kind != MANIFEST_GUEST) return true;
-    return check_image(j, d->dtb, d->dtb_hash) &&
-           (d->initrd[0] == '\0' || check_image(j, d->initrd, d->initrd_hash));
+    return check_file(j, &d->dtb) && (d->initrd.name[0] == '\0' || check_file(j, &d->initrd));
 }
 
 /* What every domain but main and every window take must leave enough for main. */
@@ -358,7 +353,7 @@ static INIT_CODE bool check_services(struct judge *j)
     if (!CHECK_NAMES(j, m->service, m->service_count, NULL, "service")) return false;
     for (uint32_t i = 0; i < m->service_count; i++) {
         j->who = m->service[i].name;
-        if (!check_image(j, m->service[i].image, m->service[i].hash)) return false;
+        if (!check_file(j, &m->service[i].image)) return false;
     }
     return true;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Reading and judging the manifest. Pure: runs on the host at build time and again at boot. */
+/* Judging the manifest. Pure: runs on the host at build time and again at boot. */
 #pragma once
 #include "abi/manifest.h"
 #include "lib/base.h"
 
-#define MANIFEST_VERSION         1
 #define MANIFEST_NO_DOMAIN       UINT32_MAX /* end of a link: no domain of that name */
 #define MANIFEST_PRIORITY_MAX    31
 #define MANIFEST_PERIOD_US_MIN   1000
@@ -71,13 +70,6 @@ struct manifest_facts {
     uint32_t device_count;
     struct manifest_fact device[MANIFEST_FACT_DEVICES];
 };
-
-/**
- * Reads a compiled manifest. The tree is untrusted. Returns true, or false with *problem filled.
- * Context: EL2 boot and host; no memory but the stack (< 4 KiB).
- */
-bool manifest_read(const void *dtb, uint64_t dtb_bytes, struct manifest *out,
-                   struct manifest_problem *problem) MUST_CHECK;
 
 /**
  * Judges a manifest against the machine. Returns true when the system may boot; *refused then has a bit for every domain

@@ -52,5 +52,5 @@ err_t platform_read(const void *fdt, uint64_t fdt_bytes, struct platform *out,
                     const char **what) MUST_CHECK;
 /** Looks a device up by path. ERR_NO_ENTRY: no such node or status is not okay. ERR_CORRUPT: node unusable. */
 err_t platform_device(const void *fdt, const char *path, struct platform_device *out) MUST_CHECK;
-/** Zeroes and removes rng-seed and kaslr-seed and packs the tree, in place. Returns its new size in bytes; 0: broken tree. */
-uint64_t platform_wipe_seeds(void *fdt);
+/** Overwrites rng-seed and kaslr-seed in place, name and value: the tree's size and all other offsets stay. */
+void platform_wipe_seeds(void *fdt);

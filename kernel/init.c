@@ -2,8 +2,6 @@
 /* The first process. Everybody after it gets handles from it, and no others. */
 #include "kernel/init.h"
 
-#include <libfdt.h>
-
 #include "abi/manifest.h"
 #include "abi/proto/startup.h"
 #include "kernel/arch.h"
@@ -40,28 +38,24 @@ struct program {
     uint64_t file_bytes;
 };
 
-/* The file of init, when its hash is the one in the verified manifest. */
+/* The file of init as the verified manifest names it, when its hash is the one given there. */
 static struct program program_find(const struct bootinfo *boot)
 {
-    const void *manifest = arch_ptr((pa_t){ boot->manifest_ipa });
-    if (!boot->manifest_bytes || fdt_check_header(manifest) != 0) refuse("there is no manifest");
-    int node = fdt_path_offset(manifest, "/services/init");
-    if (node < 0) refuse("the manifest has no /services/init");
-    int hash_bytes, name_bytes;
-    const void *hash = fdt_getprop(manifest, node, "hash", &hash_bytes);
-    const char *name = fdt_getprop(manifest, node, "image", &name_bytes);
-    if (!hash || hash_bytes != MANIFEST_HASH_BYTES) refuse("the manifest has no hash for it");
-    if (!name || name_bytes < 2 || name[name_bytes - 1] != '\0') {
-        refuse("the manifest names no image for it");
+    const struct manifest *m = arch_ptr((pa_t){ boot->manifest_ipa });
+    if (boot->manifest_bytes != sizeof(*m) || m->magic != MANIFEST_MAGIC) {
+        refuse("there is no manifest");
     }
+    const struct manifest_service *s = m->service, *end = s + m->service_count;
+    while (s < end && strcmp(s->name, "init") != 0) s++;
+    if (s == end) refuse("the manifest has no /services/init");
     struct program p;
-    if (!boot->pack_bytes || cpio_find(arch_ptr((pa_t){ boot->pack_ipa }), boot->pack_bytes, name,
-                                       &p.file, &p.file_bytes) != OK) {
+    if (!boot->pack_bytes || cpio_find(arch_ptr((pa_t){ boot->pack_ipa }), boot->pack_bytes,
+                                       s->image.name, &p.file, &p.file_bytes) != OK) {
         refuse("its image is not in the system pack");
     }
     uint8_t found[SHA256_BYTES];
     sha256(p.file, p.file_bytes, found);
-    if (memcmp(found, hash, sizeof(found)) != 0) {
+    if (memcmp(found, s->image.hash, sizeof(found)) != 0) {
         refuse("its image does not match its hash in the manifest");
     }
     return p;

@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Makes a bootable system out of built programs: system.dtb (manifest with hashes), the system pack and the Image.
+"""Makes a bootable system out of built programs: the manifest with hashes, the system pack and the Image.
 
   mkpack.py --hyp hyp.elf --dts system.dts [--define NAME=VALUE]... --images DIR... --out DIR
-            [--autorun FILE] [--image NAME=FILE]... [--stale NAME=FILE]... [--check TOOL [ARG]...] [--pack-name NAME]
+            [--autorun FILE] [--image NAME=FILE]... [--stale NAME=FILE]... --manifest TOOL [--facts FIRMWARE.dtb] [--pack-name NAME]
 
 The manifest names images (`image = "storage"`); NAME.img or NAME is looked for in the folders of --images; a
 guest's `initrd` and `dtb` likewise. --image puts another
-file in the place of one before hashes are taken, --stale after: EL2 must refuse that one. Same input, same bytes out.
+file in the place of one before hashes are taken, --stale after: EL2 must refuse that one. TOOL (scripts/manifest.c) compiles
+the manifest into the struct that EL2 reads, and judges it against --facts. It is the pack's first file, so that EL2 finds
+it without looking. Same input, same bytes out.
 """
 import argparse
 import hashlib
@@ -44,12 +46,13 @@ def compile_dts(source):
     return run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", "-", "-"], source)
 
 
-# Properties that name a file of the pack, and the one that holds its hash.
-FILE_PROPERTIES = {b"image": "hash", b"initrd": "initrd-hash", b"dtb": "dtb-hash"}
+FILE_PROPERTIES = (b"image", b"initrd", b"dtb")  # those that name a file of the pack
+MANIFEST = "manifest"
+MANIFEST_AT = 128  # MANIFEST_PACK_OFFSET
 
 
 def image_nodes(dtb):
-    """(path, name of the hash property, file name) of every property that names a file, in tree order."""
+    """(path, property, file name) of every property that names a file, in tree order."""
     _, _, struct_at, strings_at = struct.unpack_from(">4I", dtb)
     found, path, at = [], [], struct_at
     while True:
@@ -66,7 +69,7 @@ def image_nodes(dtb):
             at += 8
             name = dtb[strings_at + name_at:dtb.index(b"\0", strings_at + name_at)]
             if name in FILE_PROPERTIES:
-                found.append((path[1:], FILE_PROPERTIES[name], dtb[at:at + size].rstrip(b"\0").decode()))
+                found.append((path[1:], name.decode(), dtb[at:at + size].rstrip(b"\0").decode()))
             at = (at + size + 3) & ~3
         elif token == FDT_END:
             return found
@@ -74,12 +77,13 @@ def image_nodes(dtb):
             raise Refused("dtc gave a tree this script cannot read")
 
 
-def hash_fragment(nodes, digests):
-    """A piece of dts that gives every node the hashes of its files."""
+def file_fragment(nodes, digests, places):
+    """A piece of dts that says of every file its hash, and where in the pack it is."""
     lines = []
-    for path, hash_name, image in nodes:
+    for path, name, file in nodes:
         opening = " ".join(f"{part} {{" for part in path)
-        lines.append(f"/ {{ {opening} {hash_name} = [{digests[image]}]; {'}; ' * len(path)}}};")
+        where = " ".join(str(n) for n in places[file])
+        lines.append(f"/ {{ {opening} {name}-hash = [{digests[file]}]; {name}-place = <{where}>; {'}; ' * len(path)}}};")
     return "\n".join(lines).encode()
 
 
@@ -100,22 +104,37 @@ def load_images(names, folders, replaced):
 
 
 def cpio(files):
-    """newc archive of {name: bytes}, sorted, no times or owners; data starts at multiples of 8."""
-    out = bytearray()
+    """newc archive of {name: bytes}, and where the data of each lies, {name: (offset, bytes)}: the manifest first, then sorted, no times or owners; data starts
+    at multiples of 8, the manifest's at MANIFEST_AT."""
+    out, places = bytearray(), {}
 
     def entry(name, data, mode, inode):
-        name = name.encode() + b"\0"
-        while (len(out) + CPIO_HEADER_BYTES + len(name)) % DATA_ALIGN:
-            name += b"\0"
-        fields = [inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0]
-        out.extend(b"070701" + b"".join(b"%08X" % f for f in fields) + name + data)
-        out.extend(b"\0" * (-len(out) % 4))
+        padded = name.encode() + b"\0"
+        while (len(out) + CPIO_HEADER_BYTES + len(padded)) % DATA_ALIGN or (not out and CPIO_HEADER_BYTES + len(padded) < MANIFEST_AT):
+            padded += b"\0"
+        fields = [inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(padded), 0]
+        out.extend(b"070701" + b"".join(b"%08X" % f for f in fields) + padded)
+        places[name] = (len(out), len(data))
+        out.extend(data + b"\0" * (-len(data) % 4))
 
-    for inode, name in enumerate(sorted(files), 1):
+    for inode, name in enumerate(sorted(files, key=lambda name: (name != MANIFEST, name)), 1):
         entry(name, files[name], 0o100444, inode)
     entry("TRAILER!!!", b"", 0, 0)
     out.extend(b"\0" * (-len(out) % 512))
-    return bytes(out)
+    return bytes(out), places
+
+
+def compile_manifest(args, source, nodes, files, digests):
+    """The struct that EL2 reads. Where the files lie depends on its size alone, so it is put in twice."""
+    size = int(run([args.manifest, "--bytes"]))
+    _, places = cpio({**files, MANIFEST: bytes(size)})
+    dtb = compile_dts(source + b"\n" + file_fragment(nodes, digests, places))
+    with tempfile.TemporaryDirectory() as folder:
+        tree, out = os.path.join(folder, "system.dtb"), os.path.join(folder, MANIFEST)
+        write(tree, dtb)
+        run([args.manifest, tree, out] + ([args.facts] if args.facts else []))
+        with open(out, "rb") as f:
+            return f.read()
 
 
 def symbol_value(elf, wanted):
@@ -172,21 +191,20 @@ def build(args):
             with open(path, "rb") as f:
                 files[name] = f.read()
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    dtb = compile_dts(source + b"\n" + hash_fragment(nodes, digests))
-    os.makedirs(args.out, exist_ok=True)
-    dtb_path = os.path.join(args.out, "system.dtb")
-    write(dtb_path, dtb)
-    if args.check:
-        run(args.check + [dtb_path])
     for name, path in pairs(args.stale).items():
         with open(path, "rb") as f:
             files[name] = f.read()
-    files["system.dtb"] = dtb
     if args.autorun:
         with open(args.autorun, "rb") as f:
             files["autorun"] = f.read()
-    image = make_image(args.hyp, hashlib.sha256(dtb).digest())
-    write(os.path.join(args.out, args.pack_name), cpio(files))
+    files[MANIFEST] = compile_manifest(args, source, nodes, files, digests)
+    pack, places = cpio(files)
+    if places[MANIFEST][0] != MANIFEST_AT:
+        raise Refused(f"the manifest lies at {places[MANIFEST][0]} of the pack, EL2 reads it at {MANIFEST_AT}")
+    os.makedirs(args.out, exist_ok=True)
+    write(os.path.join(args.out, MANIFEST), files[MANIFEST])
+    image = make_image(args.hyp, hashlib.sha256(files[MANIFEST]).digest())
+    write(os.path.join(args.out, args.pack_name), pack)
     write(os.path.join(args.out, "Image"), image)
 
 
@@ -199,7 +217,8 @@ def parse(argv):
     p.add_argument("--image", action="append", default=[], metavar="NAME=FILE")
     p.add_argument("--stale", action="append", default=[], metavar="NAME=FILE")
     p.add_argument("--autorun")
-    p.add_argument("--check", nargs="+", action="extend", default=[], metavar="TOOL")
+    p.add_argument("--manifest", required=True, metavar="TOOL")
+    p.add_argument("--facts", metavar="DTB")
     p.add_argument("--pack-name", default="system.pack")
     p.add_argument("--out", required=True)
     return p.parse_args(argv)

@@ -5,11 +5,11 @@ DTS       := boards/$(BOARD)/system.dts
 DISK_IMG  := $(BUILD)/disk.img
 DISK2_IMG := $(BUILD)/disk2.img
 DISK_SIZE ?= 256M
-SYSTEM    := $(B)/Image $(B)/system.pack $(B)/system.dtb
+SYSTEM    := $(B)/Image $(B)/system.pack $(B)/manifest
 defines   := $(if $(filter nvme,$(DISK)),DISK_NVME) DISKS=$(DISKS) $(patsubst -D%,%,$(DEFS))
 programs  := $(hyps:%=$(B)/%.elf) $(kernels:%=$(B)/%.img) $(domains:%=$(B)/domains/%.img) $(servers:%=$(B)/servers/%.img)
 image_dirs := $(B) $(B)/domains $(B)/servers
-checker   := $(BUILD)/host/manifest_check
+compiler  := $(BUILD)/host/manifest
 facts     := $(B)/facts.dtb
 
 .PHONY: all hyp kernel domains servers system-image deps setup disk run gdb test check unit target system fuzz bench \
@@ -31,29 +31,27 @@ $(eval $(call stamp,system,$(defines)))
 endif
 system-image: $(if $(ready_for_pack),$(SYSTEM)) ## Image and system pack
 
-# The judge of EL2, on the host: a wrong manifest is refused before it is packed. facts.dtb is QEMU's own description.
-has_checker := $(wildcard scripts/manifest_check.c)
-checker_srcs := scripts/manifest_check.c hyp/manifest.c hyp/manifest_read.c hyp/facts.c hyp/platform.c hyp/fdt_tree.c \
+# The compiler of manifests, with EL2's judge: a wrong one is refused before it is packed. facts.dtb is QEMU's own description.
+compiler_srcs := scripts/manifest.c scripts/manifest_read.c hyp/manifest.c hyp/facts.c hyp/platform.c hyp/fdt_tree.c \
     lib/format.c lib/string.c $(patsubst %,$(FDT)/%.c,fdt fdt_ro fdt_addresses fdt_check fdt_strerror fdt_wip fdt_rw fdt_sw)
-$(checker): $(checker_srcs) $(wildcard hyp/*.h hyp/dma/*.h lib/*.h include/abi/*.h)
+$(compiler): $(compiler_srcs) $(wildcard scripts/*.h hyp/*.h hyp/dma/*.h lib/*.h include/abi/*.h)
 	@echo "  HOSTCC $@"
 	@mkdir -p $(@D)
-	$(Q)gcc -std=gnu17 -O1 -fno-builtin -fno-tree-loop-distribute-patterns -I. -Iinclude -isystem $(FDT) $(checker_srcs) -o $@
+	$(Q)gcc -std=gnu17 -O1 -fno-builtin -fno-tree-loop-distribute-patterns -I. -Iinclude -isystem $(FDT) $(compiler_srcs) -o $@
 $(facts): boards/$(BOARD)/qemu.args $(BUILD)/setup.mk
 	@mkdir -p $(@D)
 	$(Q)qemu-system-aarch64 $$(sed 's/#.*//' $<) -machine dumpdtb=$@ -display none >/dev/null 2>&1
-manifest-check: $(checker) $(facts) $(if $(ready_for_pack),$(SYSTEM)) ## judge the manifest against the board's device tree
-	$(Q)$(checker) $(facts) $(B)/system.dtb
+manifest-check: $(if $(ready_for_pack),$(SYSTEM)) ## judge the manifest against the board's device tree (each build does)
 
-$(SYSTEM) &: $(programs) $(DTS) scripts/mkpack.py $(B)/flags/system $(if $(has_checker),$(checker) $(facts))
+mkpack := $(PYTHON) scripts/mkpack.py --hyp $(B)/hyp.elf --dts $(DTS) $(foreach d,$(defines),--define '$d') --images $(image_dirs) \
+    --manifest $(compiler) --facts $(facts)
+$(SYSTEM) &: $(programs) $(DTS) scripts/mkpack.py $(B)/flags/system $(compiler) $(facts)
 	@echo "  PACK $(B)/system.pack"
-	$(Q)$(PYTHON) scripts/mkpack.py --hyp $(B)/hyp.elf --dts $(DTS) $(foreach d,$(defines),--define '$d') \
-	    --images $(image_dirs) --out $(B) $(if $(has_checker),--check $(checker) $(facts))
+	$(Q)$(mkpack) --out $(B)
 
 variant: all ## another system from the same objects: NAME=n DEFS="-DX=y ..." [AUTORUN=file], into build/<board>/variants/n
 	@test -n "$(NAME)" || { echo 'usage: make variant NAME=crash DEFS="-DSTORAGE_IMAGE=\"storage-crash\""' >&2; exit 2; }
-	$(Q)$(PYTHON) scripts/mkpack.py --hyp $(B)/hyp.elf --dts $(DTS) $(foreach d,$(defines),--define '$d') \
-	    --images $(image_dirs) --out $(B)/variants/$(NAME) $(if $(AUTORUN),--autorun $(AUTORUN))
+	$(Q)$(mkpack) --out $(B)/variants/$(NAME) $(if $(AUTORUN),--autorun $(AUTORUN))
 	@echo "  PACK $(B)/variants/$(NAME)"
 
 deps: $(DEPS)/deps.mk ## third-party libraries

@@ -6,8 +6,6 @@ server_rt_SRCS := $(wildcard servers/rt/*.c servers/rt/*.S)
 
 fs_LIBS    := blk ext2fs
 shell_LIBS := fsclient
-# init reads the manifest with libfdt.
-init_SRCS := $(wildcard servers/init/*.c) libfdt/fdt.c libfdt/fdt_ro.c libfdt/fdt_check.c libfdt/fdt_strerror.c
-servers/init/config.c_CFLAGS := -isystem $(FDT)
+init_SRCS := $(wildcard servers/init/*.c)
 # The serial line's driver is a part of the console.
 console_SRCS := $(wildcard servers/console/*.c) $(wildcard drivers/uart/*.c)

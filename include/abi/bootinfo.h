@@ -70,7 +70,7 @@ struct bootinfo {
     uint64_t image_ipa, image_bytes; /* where this image was loaded, memory size from its header */
     /* main only, else 0 */
     uint64_t pack_ipa, pack_bytes;         /* the system pack (newc cpio), in main's RAM */
-    uint64_t manifest_ipa, manifest_bytes; /* the verified manifest (DTB), a copy in main's RAM */
+    uint64_t manifest_ipa, manifest_bytes; /* struct manifest, verified; in the pack */
     uint64_t fdt_ipa, fdt_bytes;           /* the firmware's device tree, a copy in main's RAM */
     uint32_t domain_count;                 /* in all, main included */
     uint32_t reserved;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The manifest as a struct: read from system.dtb, judged by manifest_check, printed by tools. docs/manifest.md has the bindings. */
+/* The manifest as EL2 and main get it: compiled from system.dts by build/host/manifest, the first file of the system pack. */
 #pragma once
 #include <stdint.h>
 
 #include "abi/bootinfo.h"
 
+#define MANIFEST_MAGIC       0x46494e414d4f525aU /* "ZROMANIF" little-endian */
+#define MANIFEST_FORMAT      1                   /* counts changes of the structs below */
+#define MANIFEST_PACK_OFFSET 128 /* of its first byte in the pack: a newc header and the name */
 #define MANIFEST_PATH_MAX    64
 #define MANIFEST_HASH_BYTES  32
 #define MANIFEST_SERVICE_MAX 16
@@ -12,6 +15,13 @@
 enum manifest_dma { MANIFEST_DMA_NONE = 0, MANIFEST_DMA_SMMU, MANIFEST_DMA_GUARD };
 enum manifest_violation { MANIFEST_KILL = 0, MANIFEST_INJECT };
 enum manifest_kind { MANIFEST_MAIN = 0, MANIFEST_DRIVER, MANIFEST_CANARY, MANIFEST_GUEST };
+
+/* A file of the system pack. All of it lies inside the pack, or EL2 refuses it; the kernel and init look files up by name. */
+struct manifest_file {
+    char name[BOOT_NAME_MAX];          /* "": none */
+    uint8_t hash[MANIFEST_HASH_BYTES]; /* SHA-256 */
+    uint32_t offset, size_bytes;       /* from the start of the pack; a multiple of 8 */
+};
 
 /* A device of a domain: a node of the firmware tree by path, or a PCI function by bridge path, slot and class. */
 struct manifest_device {
@@ -24,10 +34,9 @@ struct manifest_device {
 
 struct manifest_domain {
     char name[DOMAIN_NAME_MAX];
-    uint32_t kind;                     /* enum manifest_kind */
-    char image[BOOT_NAME_MAX];         /* file name in the system pack */
-    uint8_t hash[MANIFEST_HASH_BYTES]; /* SHA-256 of that file */
-    uint64_t memory_bytes;             /* 0 for main: the rest */
+    uint32_t kind; /* enum manifest_kind */
+    struct manifest_file image;
+    uint64_t memory_bytes; /* 0 for main: the rest */
     uint32_t vcpus, core,
             priority;              /* vCPU i on core + i modulo cores; a higher number runs first */
     uint32_t budget_us, period_us; /* 0, 0: none (main, guests) */
@@ -38,10 +47,8 @@ struct manifest_domain {
     uint32_t device_count;
     struct manifest_device device[BOOT_DEVICE_MAX];
     char params[BOOT_PARAMS_MAX];
-    char initrd[BOOT_NAME_MAX]; /* guest: file in the system pack, "" none */
-    uint8_t initrd_hash[MANIFEST_HASH_BYTES];
-    char dtb[BOOT_NAME_MAX]; /* guest: its device tree, a file in the system pack */
-    uint8_t dtb_hash[MANIFEST_HASH_BYTES];
+    struct manifest_file initrd; /* guest */
+    struct manifest_file dtb;    /* guest: the device tree it is started with */
 };
 
 struct manifest_link {
@@ -62,11 +69,12 @@ struct manifest_link {
 /* A program of the main domain that init starts; the kernel checks init's hash, init the others'. */
 struct manifest_service {
     char name[BOOT_NAME_MAX];
-    char image[BOOT_NAME_MAX];
-    uint8_t hash[MANIFEST_HASH_BYTES];
+    struct manifest_file image;
 };
 
 struct manifest {
+    uint64_t magic;
+    uint32_t format, size_bytes; /* MANIFEST_FORMAT, sizeof(struct manifest) */
     uint32_t domain_count, link_count, service_count;
     struct manifest_domain domain[DOMAIN_MAX]; /* [0] is main */
     struct manifest_link link[LINK_MAX];

@@ -2,70 +2,27 @@
 /* The manifest's /services and /links. */
 #include "servers/init/config.h"
 
-#include <libfdt.h>
 #include <string.h>
 
 #include "lib/string.h"
 
-#define MAIN_NAME  "main"
-#define BLOCK_TYPE "block"
+#define BLOCK_TYPE 2 /* virtio */
 
-/* A string property, NUL-terminated within its length; NULL: none. */
-static const char *text_of(const void *fdt, int node, const char *property)
-{
-    int bytes = 0;
-    const char *text = fdt_getprop(fdt, node, property, &bytes);
-    if (text == NULL || bytes <= 0 || text[bytes - 1] != '\0') return NULL;
-    return text;
-}
-
-static void read_services(const void *fdt, int parent, struct config *out)
-{
-    int node = 0;
-    fdt_for_each_subnode(node, fdt, parent)
-    {
-        int hash_bytes = 0;
-        const char *name = fdt_get_name(fdt, node, NULL);
-        const char *image = text_of(fdt, node, "image");
-        const void *hash = fdt_getprop(fdt, node, "hash", &hash_bytes);
-        if (name == NULL || image == NULL || hash == NULL) continue;
-        if (hash_bytes != MANIFEST_HASH_BYTES) continue;
-        if (out->service_count == MANIFEST_SERVICE_MAX) return;
-        struct manifest_service *service = &out->service[out->service_count];
-        if (!str_copy(service->name, sizeof(service->name), name)) continue;
-        if (!str_copy(service->image, sizeof(service->image), image)) continue;
-        memcpy(service->hash, hash, MANIFEST_HASH_BYTES);
-        out->service_count++;
-    }
-}
-
-static void read_links(const void *fdt, int parent, struct config *out)
-{
-    int node = 0;
-    fdt_for_each_subnode(node, fdt, parent)
-    {
-        const char *name = fdt_get_name(fdt, node, NULL);
-        const char *type = text_of(fdt, node, "type");
-        const char *client = text_of(fdt, node, "client");
-        if (out->link_count == LINK_MAX) return;
-        struct config_link *link = &out->link[out->link_count++];
-        (void)str_copy(link->name, sizeof(link->name), name != NULL ? name : "?");
-        link->is_disk = type != NULL && client != NULL && strcmp(type, BLOCK_TYPE) == 0 &&
-                        strcmp(client, MAIN_NAME) == 0;
-    }
-}
-
-err_t config_read(const void *fdt, uint64_t fdt_bytes, struct config *out)
+err_t config_read(const struct manifest *m, uint64_t manifest_bytes, struct config *out)
 {
     memset(out, 0, sizeof(*out));
-    if (fdt_bytes < sizeof(struct fdt_header) || fdt_bytes > INT32_MAX) return ERR_CORRUPT;
-    if (fdt_check_full(fdt, fdt_bytes) != 0) return ERR_CORRUPT;
-    int services = fdt_path_offset(fdt, "/services");
-    int links = fdt_path_offset(fdt, "/links");
-    if (services < 0) return ERR_NO_ENTRY;
-    read_services(fdt, services, out);
-    if (links >= 0) {
-        read_links(fdt, links, out);
+    if (manifest_bytes < sizeof(*m) || m->magic != MANIFEST_MAGIC || m->format != MANIFEST_FORMAT) {
+        return ERR_CORRUPT;
+    }
+    if (m->service_count > MANIFEST_SERVICE_MAX || m->link_count > LINK_MAX) return ERR_CORRUPT;
+    if (m->service_count == 0) return ERR_NO_ENTRY;
+    out->service_count = m->service_count;
+    memcpy(out->service, m->service, sizeof(out->service));
+    for (; out->link_count < m->link_count; out->link_count++) {
+        const struct manifest_link *from = &m->link[out->link_count];
+        struct config_link *link = &out->link[out->link_count];
+        (void)str_copy(link->name, sizeof(link->name), from->name);
+        link->is_disk = from->device_id == BLOCK_TYPE && from->client == 0;
     }
     return OK;
 }

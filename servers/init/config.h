@@ -17,10 +17,10 @@ struct config {
 };
 
 /**
- * Reads the manifest (a DTB of fdt_bytes). What does not fit or lacks a property is left out.
- * Returns OK | ERR_CORRUPT: not a device tree | ERR_NO_ENTRY: no /services. Context: any.
+ * Takes what main needs out of the manifest. Returns OK | ERR_CORRUPT: not a manifest of this format
+ * | ERR_NO_ENTRY: no services. Context: any.
  */
-err_t config_read(const void *fdt, uint64_t fdt_bytes, struct config *out);
+err_t config_read(const struct manifest *m, uint64_t manifest_bytes, struct config *out);
 
 /** The service of that name, or NULL. */
 const struct manifest_service *config_service(const struct config *c, const char *name);

@@ -88,12 +88,12 @@ static bool load(struct program *p, const char *service_name)
         notice("%s: refused, the manifest does not list it", service_name);
         return false;
     }
-    if (cpio_find(init.pack, init.boot->pack_bytes, service->image, &elf, &elf_bytes) != OK) {
-        notice("%s: refused, the system pack has no file %s", service_name, service->image);
+    if (cpio_find(init.pack, init.boot->pack_bytes, service->image.name, &elf, &elf_bytes) != OK) {
+        notice("%s: refused, the system pack has no file %s", service_name, service->image.name);
         return false;
     }
     sha256(elf, elf_bytes, hash);
-    if (memcmp(hash, service->hash, SHA256_BYTES) != 0) {
+    if (memcmp(hash, service->image.hash, SHA256_BYTES) != 0) {
         notice("%s: refused, its SHA-256 is not the one in the manifest", service_name);
         return false;
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Any bytes as a compiled manifest: what passes reader and judge keeps the promises that EL2 builds on. */
-// LINK: hyp/manifest.c hyp/manifest_read.c hyp/fdt_tree.c lib/format.c lib/string.c @libfdt
+// LINK: hyp/manifest.c scripts/manifest_read.c hyp/fdt_tree.c lib/format.c lib/string.c @libfdt
 #include <stdlib.h>
 #include <string.h>
 
-#include "hyp/manifest.h"
+#include "scripts/manifest_read.h"
 
 _Noreturn void panic_at(const char *what, const char *file, int line)
 {
@@ -71,8 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (manifest_read(aligned, size, &m, &problem)) {
         agree();
         /* Hashes are added at build time; the rule has its own test. */
-        for (uint32_t i = 0; i < m.domain_count; i++) m.domain[i].hash[0] = 1;
-        for (uint32_t i = 0; i < m.service_count; i++) m.service[i].hash[0] = 1;
+        for (uint32_t i = 0; i < m.domain_count; i++) m.domain[i].image.hash[0] = 1;
+        for (uint32_t i = 0; i < m.service_count; i++) m.service[i].image.hash[0] = 1;
         if (manifest_check(&m, &facts, &refused, &problem)) {
             check_promises();
         } else {

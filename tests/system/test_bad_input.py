@@ -226,7 +226,7 @@ def test_image_with_a_changed_manifest_hash_is_refused(tmp):
     mixed = variants.Variant(tmp)
     mixed.image, mixed.pack = a.image, b.pack
     m = zeros.boot(mixed, [], wait=False)
-    m.expect(r"system.dtb is not the one this Image was built with", 30)
+    m.expect(r"not the one this Image was built with", 30)
 
 
 def test_no_pack_is_a_clear_line():

@@ -63,8 +63,8 @@ static struct manifest_domain *add_domain(const char *name, enum manifest_kind k
     strcpy(d->name, name);
     d->kind = kind;
     if (kind != MANIFEST_CANARY) {
-        strcpy(d->image, "storage.img");
-        memset(d->hash, 7, sizeof(d->hash));
+        strcpy(d->image.name, "storage.img");
+        memset(d->image.hash, 7, sizeof(d->image.hash));
         d->vcpus = 1;
         d->priority = kind == MANIFEST_MAIN ? 1 : 8;
     }
@@ -120,8 +120,8 @@ static void start(void)
     add_link("disk1", 2, 0);
     struct manifest_service *s = &m.service[m.service_count++];
     strcpy(s->name, "init");
-    strcpy(s->image, "init");
-    memset(s->hash, 7, sizeof(s->hash));
+    strcpy(s->image.name, "init");
+    memset(s->image.hash, 7, sizeof(s->image.hash));
 }
 
 /* A stock guest at index 4 with link 2 to its own storage domain, number 2. */
@@ -130,8 +130,8 @@ static struct manifest_domain *start_guest(void)
     start();
     struct manifest_domain *d = add_domain("linux", MANIFEST_GUEST);
     d->memory_bytes = MIB(64);
-    strcpy(d->dtb, "linux.dtb");
-    memset(d->dtb_hash, 7, sizeof(d->dtb_hash));
+    strcpy(d->dtb.name, "linux.dtb");
+    memset(d->dtb.hash, 7, sizeof(d->dtb.hash));
     d->priority = 1;
     m.link[1].client = 4;
     m.link[1].own_client = 0;
@@ -202,10 +202,10 @@ TEST(manifest, image_names_are_file_names_without_a_path)
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         test_row((int64_t)i);
         start();
-        strcpy(m.domain[1].image, bad[i]);
+        strcpy(m.domain[1].image.name, bad[i]);
         EXPECT_REFUSED(MANIFEST_NAME, "storage", "image");
         start();
-        strcpy(m.service[0].image, bad[i]);
+        strcpy(m.service[0].image.name, bad[i]);
         EXPECT_REFUSED(MANIFEST_NAME, "init", "image");
     }
 }
@@ -357,15 +357,15 @@ TEST(manifest, a_guest_without_a_budget_stands_not_above_main)
 TEST(manifest, every_file_of_a_guest_has_a_name_and_a_hash)
 {
     struct manifest_domain *d = start_guest();
-    memset(d->dtb_hash, 0, sizeof(d->dtb_hash));
+    memset(d->dtb.hash, 0, sizeof(d->dtb.hash));
     EXPECT_REFUSED(MANIFEST_HASH, "linux", "linux.dtb");
-    start_guest()->dtb[0] = '\0';
+    start_guest()->dtb.name[0] = '\0';
     EXPECT_REFUSED(MANIFEST_NAME, "linux", "image");
-    strcpy(start_guest()->initrd, "linux.cpio");
+    strcpy(start_guest()->initrd.name, "linux.cpio");
     EXPECT_REFUSED(MANIFEST_HASH, "linux", "linux.cpio");
-    memset(d->initrd_hash, 7, sizeof(d->initrd_hash));
+    memset(d->initrd.hash, 7, sizeof(d->initrd.hash));
     EXPECT_TRUE(check());
-    strcpy(d->initrd, "../x");
+    strcpy(d->initrd.name, "../x");
     EXPECT_REFUSED(MANIFEST_NAME, "linux", "image");
 }
 
@@ -668,13 +668,13 @@ TEST(manifest, links_of_one_server_share_no_sector)
 TEST(manifest, every_image_has_a_hash)
 {
     start();
-    memset(m.domain[1].hash, 0, sizeof(m.domain[1].hash));
+    memset(m.domain[1].image.hash, 0, sizeof(m.domain[1].image.hash));
     EXPECT_REFUSED(MANIFEST_HASH, "storage", "storage.img");
     start();
-    memset(m.service[0].hash, 0, sizeof(m.service[0].hash));
+    memset(m.service[0].image.hash, 0, sizeof(m.service[0].image.hash));
     EXPECT_REFUSED(MANIFEST_HASH, "init", "init");
     start();
-    memset(m.domain[0].hash, 0, sizeof(m.domain[0].hash));
-    m.domain[0].hash[31] = 1;
+    memset(m.domain[0].image.hash, 0, sizeof(m.domain[0].image.hash));
+    m.domain[0].image.hash[31] = 1;
     EXPECT_TRUE(check());
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The hypervisor's judge of manifests, run at build time: a wrong manifest never reaches a machine. */
+/* The compiler of manifests, with the hypervisor's judge of them: a wrong manifest never reaches a machine. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hyp/facts.h"
-#include "hyp/manifest.h"
 #include "hyp/platform.h"
+#include "scripts/manifest_read.h"
 
 /* What EL2 takes for itself, as hyp/boot_memory.c does: its image, tables, the pack's pristine copies. */
 #define EL2_BYTES MIB(16)
@@ -30,9 +30,9 @@ static void *load(const char *path, uint64_t *size_bytes)
     return data;
 }
 
-static int refuse(const char *file, const struct manifest_problem *p)
+static int refuse(const struct manifest_problem *p)
 {
-    fprintf(stderr, "%s: %s%s%s%s%s\n", file, p->who, p->who[0] != '\0' ? ": " : "", p->what,
+    fprintf(stderr, "%s%s%s%s%s\n", p->who, p->who[0] != '\0' ? ": " : "", p->what,
             p->what[0] != '\0' ? ": " : "", manifest_verdict_text(p->verdict));
     return 1;
 }
@@ -78,37 +78,55 @@ static void add_as_listed(const struct platform *platform, const struct manifest
     }
 }
 
+/* Against a machine: its firmware's tree, and what is on its bus. */
+static int judge(const struct manifest *m, const char *firmware_path, int pci_count, char **pci)
+{
+    static struct manifest_facts facts;
+    static struct platform platform;
+    uint64_t bytes;
+    void *tree = load(firmware_path, &bytes);
+    const char *what = "devices";
+    if (platform_read(tree, bytes, &platform, &what) != OK ||
+        facts_from_tree(tree, &platform, EL2_BYTES, &facts) != OK) {
+        fprintf(stderr, "%s: bad or missing: %s\n", firmware_path, what);
+        return 2;
+    }
+    for (int i = 0; i + 1 < pci_count; i += 2) {
+        if (strcmp(pci[i], "--pci") == 0) add_from_text(&platform, pci[i + 1], &facts);
+    }
+    if (pci_count == 0) add_as_listed(&platform, m, &facts);
+    struct manifest_problem problem;
+    uint32_t refused;
+    bool good = manifest_check(m, &facts, &refused, &problem);
+    free(tree);
+    /* At boot a domain whose device is absent is left out and the rest runs; here the board is known, so it is a mistake. */
+    return good && refused == 0 ? 0 : refuse(&problem);
+}
+
 int main(int argc, char **argv)
 {
     static struct manifest manifest;
-    static struct manifest_facts facts;
-    static struct platform platform;
+    if (argc == 2 && strcmp(argv[1], "--bytes") == 0) {
+        printf("%zu\n", sizeof(manifest));
+        return 0;
+    }
     if (argc < 3) {
-        fprintf(stderr, "usage: manifest_check FIRMWARE.dtb SYSTEM.dtb [--pci SLOT:CLASS]...\n");
+        fprintf(stderr, "usage: manifest SYSTEM.dtb OUT [FIRMWARE.dtb [--pci SLOT:CLASS]...]\n"
+                        "       manifest --bytes\n");
         return 2;
     }
-    uint64_t firmware_bytes, system_bytes;
-    void *firmware_tree = load(argv[1], &firmware_bytes);
-    void *system_tree = load(argv[2], &system_bytes);
-    const char *what = "devices";
-    if (platform_read(firmware_tree, firmware_bytes, &platform, &what) != OK ||
-        facts_from_tree(firmware_tree, &platform, EL2_BYTES, &facts) != OK) {
-        fprintf(stderr, "%s: bad or missing: %s\n", argv[1], what);
-        return 2;
-    }
+    uint64_t bytes;
     struct manifest_problem problem;
-    if (!manifest_read(system_tree, system_bytes, &manifest, &problem)) {
-        return refuse(argv[2], &problem);
+    void *tree = load(argv[1], &bytes);
+    bool good = manifest_read(tree, bytes, &manifest, &problem);
+    free(tree);
+    if (!good) return refuse(&problem);
+    int err = argc > 3 ? judge(&manifest, argv[3], argc - 4, argv + 4) : 0;
+    if (err != 0) return err;
+    FILE *out = fopen(argv[2], "wb");
+    if (out == NULL || fwrite(&manifest, sizeof(manifest), 1, out) != 1 || fclose(out) != 0) {
+        perror(argv[2]);
+        return 2;
     }
-    for (int i = 3; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--pci") == 0) add_from_text(&platform, argv[i + 1], &facts);
-    }
-    if (argc == 3) add_as_listed(&platform, &manifest, &facts);
-    uint32_t refused;
-    bool good = manifest_check(&manifest, &facts, &refused, &problem);
-    /* At boot a domain whose device is absent is left out and the rest runs; here the board is known, so it is a mistake. */
-    if (!good || refused != 0) return refuse(argv[2], &problem);
-    free(system_tree);
-    free(firmware_tree);
     return 0;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* From the compiled manifest to struct manifest: shape only, the rules are in manifest.c. */
-#include <libfdt.h>
+#include <libfdt.h> /* first: the host's <limits.h>, which it includes, has another LINK_MAX */
 
 #include "hyp/fdt_tree.h"
-#include "hyp/manifest.h"
 #include "lib/string.h"
+#include "scripts/manifest_read.h"
+
+STATIC_ASSERT(LINK_MAX == sizeof(((struct manifest *)0)->link) / sizeof(struct manifest_link),
+              "abi's");
 
 #define CELL_BYTES    4
 #define CLIENT_MEMORY "client-memory"
@@ -26,17 +29,18 @@ enum value_kind {
     VALUE_FLAG,
     VALUE_WORD, /* the index of one of the words */
     VALUE_HASH,
+    VALUE_PLACE,  /* offset and size in the pack */
     VALUE_END,    /* the name of a domain */
     VALUE_QUEUES, /* queue numbers, as a mask */
     VALUE_LBA,    /* first and count, two cells each */
     VALUE_WINDOW  /* bytes, or "client-memory" */
 };
 
-/* A property and its place in the struct. Text in arrays: these constants need no relocation. */
+/* A property and its place in the struct. */
 struct binding {
-    char name[14];
+    const char *name;
     uint8_t kind;
-    char words[28]; /* each with its NUL, ended by an empty one */
+    const char *words; /* each with its NUL, ended by an empty one */
     uint16_t offset, bytes;
     uint32_t max; /* of a VALUE_U32; 0: none */
 };
@@ -45,34 +49,37 @@ struct binding {
     .offset = offsetof(struct type, field), .bytes = sizeof(((struct type *)0)->field)
 
 /* The first two are all that a canary may have, the last ones are for guests only. */
-static INIT_DATA const struct binding domain_bindings[] = {
-    { "kind", VALUE_WORD, "main\0driver\0canary\0guest\0", PLACE(manifest_domain, kind) },
+static const struct binding domain_bindings[] = {
+    { "kind", VALUE_WORD, .words = "main\0driver\0canary\0guest\0", PLACE(manifest_domain, kind) },
     { "memory", VALUE_U64, PLACE(manifest_domain, memory_bytes) },
-    { "image", VALUE_TEXT, PLACE(manifest_domain, image) },
-    { "hash", VALUE_HASH, PLACE(manifest_domain, hash) },
+    { "image", VALUE_TEXT, PLACE(manifest_domain, image.name) },
+    { "image-hash", VALUE_HASH, PLACE(manifest_domain, image.hash) },
+    { "image-place", VALUE_PLACE, PLACE(manifest_domain, image.offset) },
     { "vcpus", VALUE_U32, PLACE(manifest_domain, vcpus) },
     { "core", VALUE_U32, PLACE(manifest_domain, core) },
     { "priority", VALUE_U32, PLACE(manifest_domain, priority) },
     { "budget-us", VALUE_U32, PLACE(manifest_domain, budget_us) },
     { "period-us", VALUE_U32, PLACE(manifest_domain, period_us) },
-    { "dma", VALUE_WORD, "none\0smmu\0guard\0", PLACE(manifest_domain, dma) },
-    { "on-violation", VALUE_WORD, "kill\0inject\0", PLACE(manifest_domain, on_violation) },
+    { "dma", VALUE_WORD, .words = "none\0smmu\0guard\0", PLACE(manifest_domain, dma) },
+    { "on-violation", VALUE_WORD, .words = "kill\0inject\0", PLACE(manifest_domain, on_violation) },
     { "pmu", VALUE_FLAG, PLACE(manifest_domain, pmu) },
     { "params", VALUE_TEXT, PLACE(manifest_domain, params) },
-    { "initrd", VALUE_TEXT, PLACE(manifest_domain, initrd) },
-    { "initrd-hash", VALUE_HASH, PLACE(manifest_domain, initrd_hash) },
-    { "dtb", VALUE_TEXT, PLACE(manifest_domain, dtb) },
-    { "dtb-hash", VALUE_HASH, PLACE(manifest_domain, dtb_hash) },
+    { "initrd", VALUE_TEXT, PLACE(manifest_domain, initrd.name) },
+    { "initrd-hash", VALUE_HASH, PLACE(manifest_domain, initrd.hash) },
+    { "initrd-place", VALUE_PLACE, PLACE(manifest_domain, initrd.offset) },
+    { "dtb", VALUE_TEXT, PLACE(manifest_domain, dtb.name) },
+    { "dtb-hash", VALUE_HASH, PLACE(manifest_domain, dtb.hash) },
+    { "dtb-place", VALUE_PLACE, PLACE(manifest_domain, dtb.offset) },
     { "console", VALUE_FLAG, PLACE(manifest_domain, console) },
 };
 #define SEEN_KIND         BIT(0)
 #define SEEN_CANARY       (BIT(0) | BIT(1))
 #define SEEN_IMAGE        BIT(2)
-#define SEEN_ON_VIOLATION BIT(10)
-#define SEEN_DTB          BIT(15)
-#define SEEN_GUEST        BITS(17, 13)
+#define SEEN_ON_VIOLATION BIT(11)
+#define SEEN_DTB          BIT(17)
+#define SEEN_GUEST        BITS(20, 14)
 
-static INIT_DATA const struct binding device_bindings[] = {
+static const struct binding device_bindings[] = {
     { "path", VALUE_TEXT, PLACE(manifest_device, path) },
     { "pci", VALUE_TEXT, PLACE(manifest_device, path) },
     { "slot", VALUE_U32, PLACE(manifest_device, slot), .max = 31 },
@@ -83,11 +90,11 @@ static INIT_DATA const struct binding device_bindings[] = {
 #define SEEN_SLOT  BIT(2)
 #define SEEN_CLASS BIT(3)
 
-static INIT_DATA const struct binding link_bindings[] = {
-    { "type", VALUE_WORD, "block\0net\0entropy\0", PLACE(manifest_link, device_id) },
+static const struct binding link_bindings[] = {
+    { "type", VALUE_WORD, .words = "block\0net\0entropy\0", PLACE(manifest_link, device_id) },
     { "server", VALUE_END, PLACE(manifest_link, server) },
     { "client", VALUE_END, PLACE(manifest_link, client) },
-    { "layout", VALUE_WORD, "stock\0own\0", PLACE(manifest_link, own_client) },
+    { "layout", VALUE_WORD, .words = "stock\0own\0", PLACE(manifest_link, own_client) },
     { "window", VALUE_WINDOW, PLACE(manifest_link, window_bytes) },
     { "queues", VALUE_U32, PLACE(manifest_link, queue_count) },
     { "queue-size", VALUE_U32, PLACE(manifest_link, queue_size) },
@@ -97,25 +104,29 @@ static INIT_DATA const struct binding link_bindings[] = {
     { "lba", VALUE_LBA, PLACE(manifest_link, lba_first) },
     { "read-only", VALUE_FLAG, PLACE(manifest_link, read_only) },
 };
+STATIC_ASSERT(offsetof(struct manifest_file, size_bytes) ==
+                      offsetof(struct manifest_file, offset) + CELL_BYTES,
+              "VALUE_PLACE");
 STATIC_ASSERT(offsetof(struct manifest_link, lba_count) ==
                       offsetof(struct manifest_link, lba_first) + 8,
               "VALUE_LBA");
 
-static INIT_DATA const struct binding service_bindings[] = {
-    { "image", VALUE_TEXT, PLACE(manifest_service, image) },
-    { "hash", VALUE_HASH, PLACE(manifest_service, hash) },
+static const struct binding service_bindings[] = {
+    { "image", VALUE_TEXT, PLACE(manifest_service, image.name) },
+    { "image-hash", VALUE_HASH, PLACE(manifest_service, image.hash) },
+    { "image-place", VALUE_PLACE, PLACE(manifest_service, image.offset) },
 };
 
 struct root {
     char compatible[32];
     uint32_t version;
 };
-static INIT_DATA const struct binding root_bindings[] = {
+static const struct binding root_bindings[] = {
     { "compatible", VALUE_TEXT, PLACE(root, compatible) },
     { "version", VALUE_U32, PLACE(root, version) },
 };
 
-static INIT_CODE bool fail(const struct reader *r, enum manifest_verdict verdict, const char *what)
+static bool fail(const struct reader *r, enum manifest_verdict verdict, const char *what)
 {
     r->problem->verdict = verdict;
     (void)!str_copy(r->problem->who, sizeof(r->problem->who), r->who);
@@ -124,7 +135,7 @@ static INIT_CODE bool fail(const struct reader *r, enum manifest_verdict verdict
 }
 
 /* Index of word in a list; UINT32_MAX: not there. */
-static INIT_CODE uint32_t word_index(const char *words, const char *word)
+static uint32_t word_index(const char *words, const char *word)
 {
     for (uint32_t i = 0; *words != '\0'; i++, words += strlen(words) + 1) {
         if (strcmp(words, word) == 0) return i;
@@ -132,7 +143,7 @@ static INIT_CODE uint32_t word_index(const char *words, const char *word)
     return UINT32_MAX;
 }
 
-static INIT_CODE uint32_t domain_index(const struct manifest *m, const char *name)
+static uint32_t domain_index(const struct manifest *m, const char *name)
 {
     for (uint32_t i = 0; i < m->domain_count; i++) {
         if (strcmp(m->domain[i].name, name) == 0) return i;
@@ -141,7 +152,7 @@ static INIT_CODE uint32_t domain_index(const struct manifest *m, const char *nam
 }
 
 /* A list of cells below 32, as a mask. */
-static INIT_CODE bool read_queues(const uint8_t *p, uint32_t bytes, uint32_t *mask)
+static bool read_queues(const uint8_t *p, uint32_t bytes, uint32_t *mask)
 {
     for (uint32_t i = 0; i + CELL_BYTES <= bytes; i += CELL_BYTES) {
         uint64_t queue = tree_number(p + i, 1);
@@ -152,8 +163,8 @@ static INIT_CODE bool read_queues(const uint8_t *p, uint32_t bytes, uint32_t *ma
 }
 
 /* Reads a value into the struct at base. False: wrong size or unknown value. */
-static INIT_CODE bool read_value(const struct reader *r, const struct binding *b, const void *p,
-                                 uint32_t bytes, void *base)
+static bool read_value(const struct reader *r, const struct binding *b, const void *p,
+                       uint32_t bytes, void *base)
 {
     void *out = (uint8_t *)base + b->offset;
     uint32_t *number = out;
@@ -181,6 +192,11 @@ static INIT_CODE bool read_value(const struct reader *r, const struct binding *b
         if (bytes != MANIFEST_HASH_BYTES) return false;
         memcpy(out, p, bytes);
         return true;
+    case VALUE_PLACE:
+        if (bytes != 2 * CELL_BYTES) return false;
+        number[0] = (uint32_t)tree_number(p, 1);
+        number[1] = (uint32_t)tree_number(text + CELL_BYTES, 1);
+        return true;
     case VALUE_END:
         *number = is_text ? domain_index(r->m, text) : 0;
         return is_text;
@@ -204,8 +220,8 @@ static INIT_CODE bool read_value(const struct reader *r, const struct binding *b
 }
 
 /* All properties of the node. One that is not in the table is refused, not ignored: it may be misspelt. */
-static INIT_CODE bool read_properties(struct reader *r, const struct binding *table, uint32_t count,
-                                      void *base)
+static bool read_properties(struct reader *r, const struct binding *table, uint32_t count,
+                            void *base)
 {
     int at;
     r->seen = 0;
@@ -227,26 +243,26 @@ static INIT_CODE bool read_properties(struct reader *r, const struct binding *ta
 
 #define READ_PROPERTIES(r, table, base) read_properties(r, table, ARRAY_COUNT(table), base)
 
-static INIT_CODE bool need(const struct reader *r, uint64_t seen, const char *name)
+static bool need(const struct reader *r, uint64_t seen, const char *name)
 {
     return (r->seen & seen) != 0 ? true : fail(r, MANIFEST_BAD_PROPERTY, name);
 }
 
-static INIT_CODE bool no_children(const struct reader *r)
+static bool no_children(const struct reader *r)
 {
     int child = fdt_first_subnode(r->fdt, r->node);
     return child < 0 ? true : fail(r, MANIFEST_BAD_TREE, fdt_get_name(r->fdt, child, NULL));
 }
 
 /* The node's own name into out; with as_who, problems are its own from now on. */
-static INIT_CODE bool read_name(struct reader *r, char *out, size_t out_bytes, bool as_who)
+static bool read_name(struct reader *r, char *out, size_t out_bytes, bool as_who)
 {
     const char *name = fdt_get_name(r->fdt, r->node, NULL);
     if (as_who) r->who = out;
     return name != NULL && str_copy(out, out_bytes, name) ? true : fail(r, MANIFEST_NAME, name);
 }
 
-static INIT_CODE bool read_device(struct reader r, int node, struct manifest_device *d)
+static bool read_device(struct reader r, int node, struct manifest_device *d)
 {
     r.node = node;
     if (!read_name(&r, d->name, sizeof(d->name), false) || !no_children(&r)) return false;
@@ -257,7 +273,7 @@ static INIT_CODE bool read_device(struct reader r, int node, struct manifest_dev
     return need(&r, SEEN_SLOT, "slot") && need(&r, SEEN_CLASS, "class");
 }
 
-static INIT_CODE bool read_domain(struct reader *r, struct manifest_domain *d)
+static bool read_domain(struct reader *r, struct manifest_domain *d)
 {
     d->vcpus = 1;
     if (!read_name(r, d->name, sizeof(d->name), true) || !READ_PROPERTIES(r, domain_bindings, d)) {
@@ -284,9 +300,9 @@ static INIT_CODE bool read_domain(struct reader *r, struct manifest_domain *d)
     return true;
 }
 
-static INIT_CODE bool read_link(struct reader *r, struct manifest_link *l)
+static bool read_link(struct reader *r, struct manifest_link *l)
 {
-    static INIT_DATA const uint8_t virtio_ids[] = { 2, 1, 4 };
+    static const uint8_t virtio_ids[] = { 2, 1, 4 };
     if (!read_name(r, l->name, sizeof(l->name), true) || !READ_PROPERTIES(r, link_bindings, l)) {
         return false;
     }
@@ -297,7 +313,7 @@ static INIT_CODE bool read_link(struct reader *r, struct manifest_link *l)
     return no_children(r);
 }
 
-static INIT_CODE bool read_service(struct reader *r, struct manifest_service *s)
+static bool read_service(struct reader *r, struct manifest_service *s)
 {
     return read_name(r, s->name, sizeof(s->name), true) &&
            READ_PROPERTIES(r, service_bindings, s) && need(r, BIT(0), "image") && no_children(r);
@@ -306,7 +322,7 @@ static INIT_CODE bool read_service(struct reader *r, struct manifest_service *s)
 enum part { PART_DOMAINS, PART_LINKS, PART_SERVICES, PART_COUNT };
 #define PART_WORDS "domains\0links\0services\0"
 
-static INIT_CODE bool read_item(struct reader *r, enum part part)
+static bool read_item(struct reader *r, enum part part)
 {
     struct manifest *m = r->m;
     r->who = "";
@@ -323,7 +339,7 @@ static INIT_CODE bool read_item(struct reader *r, enum part part)
 }
 
 /* Main gets index 0 wherever it stands; the others keep their order. */
-static INIT_CODE void put_main_first(struct manifest *m)
+static void put_main_first(struct manifest *m)
 {
     for (uint32_t i = 1; i < m->domain_count && m->domain[0].kind != MANIFEST_MAIN; i++) {
         if (m->domain[i].kind != MANIFEST_MAIN) continue;
@@ -333,7 +349,7 @@ static INIT_CODE void put_main_first(struct manifest *m)
     }
 }
 
-static INIT_CODE bool read_root(struct reader *r, int parts[PART_COUNT])
+static bool read_root(struct reader *r, int parts[PART_COUNT])
 {
     struct root root = { .version = 0 };
     if (!READ_PROPERTIES(r, root_bindings, &root)) return false;
@@ -355,11 +371,13 @@ static INIT_CODE bool read_root(struct reader *r, int parts[PART_COUNT])
     return true;
 }
 
-INIT_CODE bool manifest_read(const void *dtb, uint64_t dtb_bytes, struct manifest *out,
-                             struct manifest_problem *problem)
+bool manifest_read(const void *dtb, uint64_t dtb_bytes, struct manifest *out,
+                   struct manifest_problem *problem)
 {
     struct reader r = { .fdt = dtb, .who = "", .problem = problem, .m = out };
-    memset(out, 0, sizeof(*out));
+    *out = (struct manifest){ .magic = MANIFEST_MAGIC,
+                              .format = MANIFEST_FORMAT,
+                              .size_bytes = sizeof(*out) };
     memset(problem, 0, sizeof(*problem));
     if (!tree_is_sound(dtb, dtb_bytes)) return fail(&r, MANIFEST_BAD_TREE, "");
     int parts[PART_COUNT] = { -1, -1, -1 };

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The shipped system.dts, compiled when the test runs, and the same tree with one thing wrong. */
-// LINK: hyp/manifest_read.c hyp/fdt_tree.c lib/string.c @libfdt
+// LINK: scripts/manifest_read.c hyp/fdt_tree.c lib/string.c @libfdt
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "hyp/manifest.h"
 #include "lib/test.h"
+#include "scripts/manifest_read.h"
 
 #define TREE_BYTES 65536
 
@@ -68,7 +68,7 @@ TEST(manifest_read, reads_domains_of_the_shipped_manifest_with_main_first)
     REQUIRE_EQ(4, m.domain_count);
     EXPECT_STR("main", m.domain[0].name);
     EXPECT_EQ(MANIFEST_MAIN, m.domain[0].kind);
-    EXPECT_STR("kernel", m.domain[0].image);
+    EXPECT_STR("kernel", m.domain[0].image.name);
     EXPECT_EQ(0, m.domain[0].memory_bytes);
     EXPECT_EQ(1, m.domain[0].pmu);
     EXPECT_EQ(MANIFEST_INJECT, m.domain[0].on_violation);
@@ -100,7 +100,9 @@ TEST(manifest_read, reads_links_and_services)
     REQUIRE_TREE();
     uint8_t hash[32];
     for (int i = 0; i < 32; i++) hash[i] = (uint8_t)i;
-    EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/services/fs"), "hash", hash, 32));
+    EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/services/fs"), "image-hash", hash, 32));
+    EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/services/fs"), "image-place",
+                             "\1\2\3\4\5\6\7\10", 8));
     EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, node_of("/links/disk1"), "read-only"));
     fdt32_t lba[4] = { cpu_to_fdt32(1), cpu_to_fdt32(2), cpu_to_fdt32(3), cpu_to_fdt32(4) };
     EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/links/disk1"), "lba", lba, 16));
@@ -125,8 +127,10 @@ TEST(manifest_read, reads_links_and_services)
     EXPECT_EQ(2, m.link[1].server);
     EXPECT_EQ(5, m.service_count);
     EXPECT_STR("fs", m.service[3].name);
-    EXPECT_STR("fs", m.service[3].image);
-    EXPECT_BYTES(hash, m.service[3].hash, 32);
+    EXPECT_STR("fs", m.service[3].image.name);
+    EXPECT_BYTES(hash, m.service[3].image.hash, 32);
+    EXPECT_EQ(0x01020304, m.service[3].image.offset);
+    EXPECT_EQ(0x05060708, m.service[3].image.size_bytes);
 }
 
 TEST(manifest_read, reads_a_stock_guest_and_client_memory)
@@ -141,11 +145,14 @@ TEST(manifest_read, reads_a_stock_guest_and_client_memory)
               fdt_setprop_string(tree.bytes, node_of("/links/disk1"), "window", "client-memory"));
     REQUIRE_TRUE(read_tree());
     EXPECT_EQ(MANIFEST_GUEST, m.domain[2].kind);
-    EXPECT_STR("linux.dtb", m.domain[2].dtb);
-    EXPECT_BYTES("0123456789abcdef0123456789abcdef", m.domain[2].dtb_hash, 32);
-    EXPECT_STR("", m.domain[2].initrd);
+    EXPECT_STR("linux.dtb", m.domain[2].dtb.name);
+    EXPECT_BYTES("0123456789abcdef0123456789abcdef", m.domain[2].dtb.hash, 32);
+    EXPECT_STR("", m.domain[2].initrd.name);
     EXPECT_EQ(0, m.domain[2].console);
     EXPECT_EQ(MANIFEST_INJECT, m.domain[2].on_violation);
+    EXPECT_EQ(MANIFEST_MAGIC, m.magic);
+    EXPECT_EQ(MANIFEST_FORMAT, m.format);
+    EXPECT_EQ(sizeof(m), m.size_bytes);
     EXPECT_EQ(0, m.link[0].client_memory);
     EXPECT_EQ(1, m.link[1].client_memory);
     EXPECT_EQ(0, m.link[1].window_bytes);
@@ -156,8 +163,8 @@ TEST(manifest_read, reads_a_stock_guest_and_client_memory)
     EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, node, "console"));
     EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "on-violation", "kill"));
     REQUIRE_TRUE(read_tree());
-    EXPECT_STR("linux.cpio", m.domain[2].initrd);
-    EXPECT_BYTES("0123456789abcdef0123456789abcdeF", m.domain[2].initrd_hash, 32);
+    EXPECT_STR("linux.cpio", m.domain[2].initrd.name);
+    EXPECT_BYTES("0123456789abcdef0123456789abcdeF", m.domain[2].initrd.hash, 32);
     EXPECT_EQ(1, m.domain[2].console);
     EXPECT_EQ(MANIFEST_KILL, m.domain[2].on_violation);
     EXPECT_EQ(0, fdt_delprop(tree.bytes, node_of("/domains/storage2"), "dtb"));
@@ -264,7 +271,7 @@ static const struct damage {
     { "/domains/storage", "image", "abc", 3, "storage" },
     { "/domains/storage", "image", "", -1, "storage" },
     { "/domains/storage", "image", "0123456789012345678901234567890123456789", 41, "storage" },
-    { "/domains/storage", "hash", "short", 6, "storage" },
+    { "/domains/storage", "image-hash", "short", 6, "storage" },
     { "/domains/storage", "memory", "\0\0\0\0\0\0\0\0\0\0\0\0", 12, "storage" },
     { "/domains/storage", "vcpus", "x", 1, "storage" },
     { "/domains/storage", "core", "\0\0\0\1\0\0\0\0", 8, "storage" },
@@ -290,6 +297,9 @@ static const struct damage {
     { "/links/disk0", "window", "client_memory", 14, "disk0" },
     { "/domains/storage", "dtb-hash", "short", 6, "storage" },
     { "/domains/storage", "initrd-hash", "short", 6, "storage" },
+    { "/domains/storage", "image-place", "short", 6, "storage" },
+    { "/domains/storage", "dtb-place", "short", 6, "storage" },
+    { "/domains/storage", "initrd-place", "short", 6, "storage" },
     { "/domains/storage", "console", "x", 1, "storage" },
     { "/links/disk0", "queues", "x", 1, "disk0" },
     { "/links/disk0", "queue-size", "x", 1, "disk0" },
@@ -301,7 +311,7 @@ static const struct damage {
     { "/links/disk0", "lba", "\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0\0\0\0\1", 16, "disk0" },
     { "/links/disk0", "read-only", "x", 1, "disk0" },
     { "/services/fs", "image", "", -1, "fs" },
-    { "/services/fs", "hash", "x", 1, "fs" },
+    { "/services/fs", "image-hash", "x", 1, "fs" },
 };
 
 TEST(manifest_read, properties_of_the_wrong_size_or_value_are_refused_by_name)
