@@ -54,7 +54,7 @@ static void add_from_text(const struct platform *platform, const char *text,
     char *colon;
     unsigned long slot = strtoul(text, &colon, 0);
     if (*colon != ':' || slot > 31) {
-        fprintf(stderr, "manifest_check: --pci wants SLOT:CLASS, not '%s'\n", text);
+        fprintf(stderr, "manifest: --pci wants SLOT:CLASS, not '%s'\n", text);
         exit(2);
     }
     add_function(platform, (uint32_t)slot, (uint32_t)strtoul(colon + 1, NULL, 0), facts);
