@@ -178,9 +178,15 @@ static struct vcpu *reschedule(struct core *c)
         c->wanted = false;
         struct vcpu *next = pick(c, now);
         if (next) {
+            struct vcpu *left = c->current;
             switch_to(c, next, now);
-            c->since_ticks = now;
             timer_update(c, next, now);
+            c->since_ticks = now;
+            /* The switch is paid by who caused it: one that went to sleep, or the one that comes first now. */
+            if (left && left != next && left->state != VCPU_READY) {
+                c->since_ticks = arch_ticks();
+                budget_use(left, now, c->since_ticks - now);
+            }
             return next;
         }
         c->since_ticks = 0;
@@ -220,6 +226,7 @@ void sched_timer(void)
 {
     struct core *c = this_core();
     uint64_t now = arch_ticks();
+    charge(c, c->entry_ticks);
     c->alarm_ticks = UINT64_MAX;
     arch_timer_set(UINT64_MAX);
     for (uint32_t i = 0; i < c->count; i++) {
@@ -227,9 +234,9 @@ void sched_timer(void)
         if (v != c->current && v->state == VCPU_WAITING && vtimer_is_armed(v) &&
             v->sys.cntv_cval <= now) {
             vcpu_wake(v); /* its line rises as soon as it is loaded */
+            sched_charge_to(v);
         }
     }
-    charge(c, now);
     if (c->current && now >= c->slice_end_ticks && is_sliced(c->current)) {
         c->current->turn = ++turns;
         c->slice_end_ticks = now + arch_ns_to_ticks(SLICE_NS);
