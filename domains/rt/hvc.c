@@ -50,6 +50,19 @@ _Noreturn void hvc_panic(const char *reason)
     }
 }
 
+uint64_t hvc_link_wait(uint64_t ring_mask, bool stay)
+{
+    register uint64_t x0 __asm__("x0") = HVC_LINK_WAIT;
+    register uint64_t x1 __asm__("x1") = ring_mask;
+    register uint64_t x2 __asm__("x2") = stay;
+    __asm__ volatile("hvc #0"
+                     : "+r"(x0), "+r"(x1), "+r"(x2)
+                     :
+                     : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+                       "x15", "x16", "x17", "memory");
+    return x0 == OK ? x1 : 0;
+}
+
 err_t hvc_dma_enable(uint32_t device_idx)
 {
     const uint64_t none[PIECE_BYTES / 8] = { 0 };

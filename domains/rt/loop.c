@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The event loop. PSTATE.I stays set: WFI ends for a pending interrupt all the same, and no
+/* The event loop. PSTATE.I stays set: the wait ends for a pending interrupt all the same, and no
  * handler interrupts another. */
 #include "domains/rt/loop.h"
 
 #include "domains/rt/gic.h"
+#include "domains/rt/hvc.h"
 #include "domains/rt/sysreg.h"
 
 struct source {
@@ -16,6 +17,11 @@ struct source {
 static struct {
     struct source source[LOOP_SOURCE_MAX];
     uint32_t source_count;
+    struct {
+        void (*fn)(void *ctx, uint32_t events);
+        void *ctx; /* borrowed (outlives the loop) */
+    } link[LINK_MAX];   /* by id */
+    uint64_t ring_mask; /* links whose clients wait for an interrupt */
     uint32_t timer_intid;
     uint64_t freq_hz;
     uint64_t timer_at_ticks; /* 0: nobody waits */
@@ -59,6 +65,18 @@ void loop_add(uint32_t intid, void (*fn)(void *ctx), void *ctx)
     CHECK(loop.source_count < LOOP_SOURCE_MAX);
     loop.source[loop.source_count++] = (struct source){ .intid = intid, .fn = fn, .ctx = ctx };
     gic_enable(intid);
+}
+
+void loop_add_link(uint32_t id, void (*fn)(void *ctx, uint32_t events), void *ctx)
+{
+    CHECK(id < LINK_MAX && loop.link[id].fn == NULL);
+    loop.link[id].fn = fn;
+    loop.link[id].ctx = ctx;
+}
+
+void loop_ring(uint32_t id)
+{
+    loop.ring_mask |= BIT(id);
 }
 
 void loop_timer_arm(uint64_t delay_ns, void (*fn)(void *ctx), void *ctx)
@@ -131,6 +149,18 @@ static void dispatch_deferred(void)
     }
 }
 
+/* Rings, sleeps unless there is work, and hands the events out. */
+static void wait_for_events(bool stay)
+{
+    uint64_t events = hvc_link_wait(loop.ring_mask, stay);
+    loop.ring_mask = 0;
+    for (uint32_t id = 0; events != 0; id++, events >>= 8) {
+        if ((events & 0xff) != 0 && loop.link[id].fn != NULL) {
+            loop.link[id].fn(loop.link[id].ctx, (uint32_t)events & 0xff);
+        }
+    }
+}
+
 _Noreturn void loop_run(bool (*work)(void *ctx), void *ctx)
 {
     for (;;) {
@@ -142,6 +172,7 @@ _Noreturn void loop_run(bool (*work)(void *ctx), void *ctx)
             gic_end(intid);
         }
         if (loop.any_deferred) dispatch_deferred();
-        if (!work(ctx) && !loop.any_deferred) wait_for_interrupt();
+        bool stay = work(ctx) || loop.any_deferred;
+        if (!stay || loop.ring_mask != 0) wait_for_events(stay);
     }
 }

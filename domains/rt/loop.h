@@ -13,6 +13,11 @@ void loop_start(const struct bootinfo *boot);
 /** Calls fn(ctx) at each occurrence of intid, from loop_run. ctx outlives the loop. */
 void loop_add(uint32_t intid, void (*fn)(void *ctx), void *ctx);
 
+/** Calls fn(ctx, LINK_EV_*) when the link with this boot_link.id has events, from loop_run. ctx outlives the loop. */
+void loop_add_link(uint32_t id, void (*fn)(void *ctx, uint32_t events), void *ctx);
+/** The link's client gets a used-buffer interrupt before loop_run sleeps or works on. */
+void loop_ring(uint32_t id);
+
 /** Calls fn(ctx) once, delay_ns from now, from loop_run. A second call replaces the first. */
 void loop_timer_arm(uint64_t delay_ns, void (*fn)(void *ctx), void *ctx);
 

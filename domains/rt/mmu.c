@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Stage 1 of a driver domain: 4 KiB granule, the first gigabyte, identity. Stage 2 repeats W^X
+/* Stage 1 of a driver domain: 4 KiB granule, the first gigabyte, a guest's RAM after it, identity. Stage 2 repeats W^X
  * whatever these say. */
 #include "domains/rt/mmu.h"
 
@@ -8,6 +8,7 @@
 
 #define BLOCK_BYTES   MIB(2)
 #define TABLE_ENTRIES 512
+#define MMU_END       GIB(4)
 
 #define PTE_BLOCK    BIT(0)
 #define PTE_TABLE    (BIT(0) | BIT(1)) /* also: a page, at level 3 */
@@ -54,9 +55,13 @@ extern const char image_start[], image_text_end[], image_rodata_end[], stack_gua
 static void map_blocks(uint64_t start, uint64_t size_bytes, uint64_t attributes)
 {
     if (size_bytes == 0) return;
-    uint64_t end = MIN(start + size_bytes, GIB(1));
+    uint64_t end = MIN(start + size_bytes, MMU_END);
     for (uint64_t at = ALIGN_DOWN(start, BLOCK_BYTES); at < end; at += BLOCK_BYTES) {
-        mmu_tables.blocks[at / BLOCK_BYTES] = at | attributes | PTE_BLOCK;
+        if (at < GIB(1)) {
+            mmu_tables.blocks[at / BLOCK_BYTES] = at | attributes | PTE_BLOCK;
+        } else {
+            mmu_tables.root[at / GIB(1)] = ALIGN_DOWN(at, GIB(1)) | attributes | PTE_BLOCK;
+        }
     }
 }
 

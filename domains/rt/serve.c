@@ -4,6 +4,7 @@
 
 #include <linux/virtio_config.h>
 
+#include "domains/rt/loop.h"
 #include "lib/mmio.h"
 #include "lib/string.h"
 
@@ -39,15 +40,6 @@ void serve_publish(struct serve *s, uint32_t features, const void *config, uint3
     reg_write(s, LINK_SRV_PUBLISH, 1);
 }
 
-uint32_t serve_take_events(struct serve *s)
-{
-    uint32_t events = reg_read(s, LINK_SRV_EVENTS);
-    /* Every doorbell raises the interrupt, whether or not its bit was cleared: one trap less for
-     * each request. */
-    if ((events & ~LINK_EV_DOORBELL) != 0) reg_write(s, LINK_SRV_EVENTS, events);
-    return events;
-}
-
 /* One part of a ring: EL2 checked the place at QueueReady; a wrong one here would be a fault of
  * our own, so look again. */
 static bool part_is_inside(const struct serve *s, uint32_t offset, uint64_t size_bytes,
@@ -66,6 +58,7 @@ static err_t queue_start(struct serve *s, uint32_t queue_idx)
     uint32_t resume =
             reg_read(s, at + LINK_SRV_Q_RESUME); /* stock clients: bit 31 says that it is valid */
     uint16_t used_idx = (resume & BIT(31)) != 0 ? (uint16_t)resume : 0;
+    if ((resume & BIT(31)) != 0) loop_ring(s->boot->id); /* its last word may never have been said */
     if (!part_is_inside(s, desc, entry_count * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE)) {
         return ERR_PEER;
     }
@@ -118,7 +111,7 @@ void serve_fail(struct serve *s)
 
 void serve_interrupt(struct serve *s, uint32_t queue_idx)
 {
-    if (virtq_wants_interrupt(&s->queue[queue_idx])) reg_write(s, LINK_SRV_INTERRUPT, 1);
+    if (virtq_wants_interrupt(&s->queue[queue_idx])) loop_ring(s->boot->id);
 }
 
 void serve_declare_slow(struct serve *s)

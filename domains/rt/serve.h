@@ -8,7 +8,7 @@
 /*
  * One incarnation of a link:
  *   serve_init, serve_publish
- *   on its interrupt: events = serve_take_events
+ *   on its events (loop_add_link):
  *     LINK_EV_RESET:  finish or drop everything that touches the window, then serve_ack_reset
  *     LINK_EV_STATUS: serve_try_start; from OK on the queues may be fetched from
  * The page traps: an access costs about as much as a short function call into EL2, so each is
@@ -32,11 +32,9 @@ err_t serve_init(struct serve *s, const struct boot_link *boot, uint32_t device_
  */
 void serve_publish(struct serve *s, uint32_t features, const void *config, uint32_t config_bytes);
 
-/** LINK_EV_* since the last look. */
-uint32_t serve_take_events(struct serve *s);
-
 /**
- * Takes the queues over when the client said DRIVER_OK.
+ * Takes the queues over when the client said DRIVER_OK. A stock client's go on where the last incarnation was, and one interrupt tells
+ * it of completions that nobody told it of.
  * Returns  OK: running | ERR_AGAIN: not yet | ERR_PEER: a queue that cannot be (the client is told
  *          to reset)
  */

@@ -231,10 +231,9 @@ static void cancel_all(struct serve_blk *b)
     }
 }
 
-void serve_blk_on_irq(void *ctx)
+void serve_blk_on_events(void *ctx, uint32_t events)
 {
     struct serve_blk *b = ctx;
-    uint32_t events = serve_take_events(&b->serve);
     if ((events & LINK_EV_RESET) != 0) {
         b->resetting = true;
         b->look = false;

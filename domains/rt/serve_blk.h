@@ -41,8 +41,8 @@ err_t serve_blk_start(struct serve_blk *b, const struct boot_link *boot,
                       const struct blk_driver *driver, void *device,
                       const struct blk_geometry *geometry) MUST_CHECK;
 
-/** The link's interrupt. ctx is the struct serve_blk. */
-void serve_blk_on_irq(void *ctx);
+/** The link has LINK_EV_* events. ctx is the struct serve_blk. */
+void serve_blk_on_events(void *ctx, uint32_t events);
 
 /** A driver's env.done: the request is one of a slot's. */
 void serve_blk_done(struct blk_request *request);

@@ -98,7 +98,7 @@ static void links_start(const struct bootinfo *boot, const struct blk_geometry *
     for (uint32_t i = 0; i < boot->link_count; i++) {
         if (!boot->link[i].is_server) continue;
         struct serve_blk *b = &storage.link[storage.link_count];
-        loop_add(boot->link[i].intid, serve_blk_on_irq, b);
+        loop_add_link(boot->link[i].id, serve_blk_on_events, b);
         err_t e = serve_blk_start(b, &boot->link[i], storage.driver, storage.device, geometry);
         if (e != OK) hvc_panic("storage: a link of another kind");
         storage.link_count++;
