@@ -6,6 +6,7 @@
 #include "hyp/boot.h"
 #include "hyp/console.h"
 #include "hyp/core.h"
+#include "hyp/dma/guard.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/pool.h"
@@ -55,10 +56,9 @@ static void refuse(struct domain *d, const char *what, const char *why)
 }
 
 /* A PCI function for this domain: BAR0 assigned, stream closed but reported. */
-static bool device_pci(struct boot *b, struct domain_device *dev,
+static bool device_pci(struct boot *b, struct domain *d, struct domain_device *dev,
                        const struct manifest_device *conf)
 {
-    (void)b;
     const struct pci_function *f = NULL;
     for (uint32_t i = 0; i < pci_function_count() && !f; i++) {
         if (pci_function_at(i)->slot == conf->slot &&
@@ -73,7 +73,11 @@ static bool device_pci(struct boot *b, struct domain_device *dev,
     dev->pintid = f->intid;
     dev->edge = false;
     (void)format(dev->compatible, sizeof dev->compatible, "pci,%06x", conf->class_code);
-    return smmu_stream_close(dev->stream_id) == OK;
+    bool is_guarded = d->conf->dma == MANIFEST_DMA_GUARD;
+    if (is_guarded && guard_attach(d, dev) != OK) return false;
+    if (!b->platform.smmu.size_bytes) return true; /* no stream; bus mastering is off */
+    err_t e = is_guarded ? smmu_stream_bypass(dev->stream_id) : smmu_stream_close(dev->stream_id);
+    return e == OK;
 }
 
 static bool device_node(struct boot *b, struct domain_device *dev,
@@ -96,7 +100,7 @@ bool boot_devices(struct boot *b, struct domain *d)
         const struct manifest_device *conf = &d->conf->device[i];
         struct domain_device *dev = &d->device[i];
         (void)str_copy(dev->name, sizeof dev->name, conf->name);
-        bool found = conf->is_pci ? device_pci(b, dev, conf) : device_node(b, dev, conf);
+        bool found = conf->is_pci ? device_pci(b, d, dev, conf) : device_node(b, dev, conf);
         if (!found) {
             refuse(d, conf->name, "was not found or cannot be contained");
             return false;
@@ -104,7 +108,8 @@ bool boot_devices(struct boot *b, struct domain *d)
         dev->ipa.raw = d->index == 0 ? dev->mmio.start.raw : ipa;
         ipa += dev->mmio.size_bytes;
         dev->vintid = d->index == 0 ? dev->pintid : DRIVER_DEVICE_INTID + i;
-        if (s2_map(&d->s2, dev->ipa, dev->mmio.start, dev->mmio.size_bytes, S2_DEVICE_RW) != OK) {
+        if (!dev->guard &&
+            s2_map(&d->s2, dev->ipa, dev->mmio.start, dev->mmio.size_bytes, S2_DEVICE_RW) != OK) {
             refuse(d, conf->name, "could not be mapped");
             return false;
         }

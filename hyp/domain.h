@@ -18,9 +18,10 @@ struct domain_device {
     uint32_t vintid;      /* as the domain sees it */
     bool edge;
     bool is_pci;
-    uint32_t pci_slot;  /* bus 0 */
-    uint32_t stream_id; /* SMMU StreamID; valid when is_pci and dma == MANIFEST_DMA_SMMU */
-    bool dma_open;      /* HVC_DMA_ENABLE was called in this incarnation */
+    uint32_t pci_slot;   /* bus 0 */
+    uint32_t stream_id;  /* SMMU StreamID; valid when is_pci and dma == MANIFEST_DMA_SMMU */
+    bool dma_open;       /* HVC_DMA_ENABLE was called in this incarnation */
+    struct guard *guard; /* hyp/dma/guard.h has its registers; NULL: nobody has, or the domain */
     uint32_t clock_hz;
 };
 

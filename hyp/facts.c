@@ -2,6 +2,7 @@
 /* Builds the facts that manifest_check judges by. */
 #include "hyp/facts.h"
 
+#include "hyp/dma/guard.h"
 #include "hyp/fdt_tree.h"
 #include "lib/string.h"
 
@@ -82,6 +83,7 @@ INIT_CODE err_t facts_add_function(const struct platform *p, const struct pci_fu
     fact->intid = f->intid;
     fact->is_master = true;
     fact->has_stream = p->pci.behind_smmu && p->smmu.size_bytes != 0 && !f->bypasses_iommu;
+    fact->has_guard = guard_knows_class(f->class_code);
     fact->is_reserved = f->class_code >> 16 == PCI_CLASS_BRIDGE;
     return OK;
 }

@@ -7,6 +7,7 @@
 #include "hyp/arch.h"
 #include "hyp/console.h"
 #include "hyp/core.h"
+#include "hyp/dma/guard.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/domain.h"
@@ -70,9 +71,11 @@ static err_t call_dma_enable(struct vcpu *v)
     struct domain *d = v->domain;
     if (v->regs.x[1] >= d->device_count) return ERR_RANGE;
     struct domain_device *dev = &d->device[v->regs.x[1]];
-    if (!dev->is_pci || d->conf->dma != MANIFEST_DMA_SMMU) return ERR_NOT_SUPPORTED;
+    if (!dev->is_pci || d->conf->dma == MANIFEST_DMA_NONE) return ERR_NOT_SUPPORTED;
     if (dev->dma_open) return ERR_STATE;
-    err_t e = smmu_stream_open(dev->stream_id, d->vmid, d->s2.root_pa);
+    err_t e = d->conf->dma == MANIFEST_DMA_GUARD
+                      ? guard_may_open(dev->guard)
+                      : smmu_stream_open(dev->stream_id, d->vmid, d->s2.root_pa);
     if (e != OK) return e;
     pci_bus_master(dev->pci_slot, true);
     dev->dma_open = true;

@@ -8,6 +8,7 @@
 #include "hyp/arch.h"
 #include "hyp/console.h"
 #include "hyp/core.h"
+#include "hyp/dma/guard.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/link.h"
@@ -16,6 +17,9 @@
 
 #define VTIMER_INTID         27
 #define BOOTINFO_RANGE_BYTES PAGE_SIZE /* the last page of RAM */
+
+#define RESET_TRIES   100     /* of asking a guarded controller whether its reset is over, */
+#define RESET_WAIT_NS 1000000 /* so long after each other */
 
 /*
  * What a piece costs, in instructions, counted on hyp/aarch64/mmu.c: 5 per zeroed and 13 per copied line of 64 bytes. A call goes on
@@ -36,7 +40,7 @@ STATIC_ASSERT(COST_COPY <= COST_PIECE_MAX && COST_BOOTINFO <= COST_PIECE_MAX &&
 enum piece {
     PIECE_DONE, /* the step is over */
     PIECE_MORE, /* more of the same step */
-    PIECE_WAIT, /* another core has to come by first */
+    PIECE_WAIT, /* another core has to come by first, or a device needs time */
     PIECE_FAIL  /* no proof that the device is still */
 };
 
@@ -70,13 +74,22 @@ static enum piece step_stream_close(struct domain *d)
     return smmu_stream_close(dev->stream_id) == OK ? PIECE_MORE : PIECE_FAIL;
 }
 
-/* The completed SYNC is the proof that nothing of the old translation is in flight. */
+/* After bus mastering went off: whatever was on its way, the controller forgets it. */
+static enum piece step_guard_reset(struct domain *d)
+{
+    for (uint32_t i = 0; i < d->device_count; i++) {
+        if (d->device[i].guard != NULL) guard_reset(d->device[i].guard);
+    }
+    return PIECE_DONE;
+}
+
+/* The completed SYNC is the proof that nothing of the old translation is in flight; a guarded controller is asked itself. */
 static enum piece step_dma_proof(struct domain *d)
 {
-    if (d->conf->dma == MANIFEST_DMA_SMMU) {
-        if (smmu_tlb_flush_vmid(d->vmid) != OK) return PIECE_FAIL;
-    } else if (d->conf->dma != MANIFEST_DMA_NONE) {
-        return PIECE_FAIL; /* a fence that this build cannot question */
+    if (d->conf->dma == MANIFEST_DMA_SMMU && smmu_tlb_flush_vmid(d->vmid) != OK) return PIECE_FAIL;
+    for (uint32_t i = 0; i < d->device_count; i++) {
+        if (d->device[i].guard == NULL || guard_is_still(d->device[i].guard)) continue;
+        return ++d->rebirth.progress < RESET_TRIES ? PIECE_WAIT : PIECE_FAIL;
     }
     d->state = DOMAIN_QUIESCED;
     return PIECE_DONE;
@@ -179,13 +192,21 @@ static const struct step {
     uint32_t cost;
     bool at_boot; /* part of the first start, too */
 } steps[] = {
-    { step_park, COST_SMALL, false },         { step_lines, COST_SMMU, false },
-    { step_bus_off, COST_SMALL, true },       { step_stream_close, COST_SMMU, true },
-    { step_dma_proof, COST_SMMU, true },      { step_links_quiesced, COST_SMALL, false },
-    { step_scrub, COST_SCRUB, true },         { step_reload, COST_COPY, true },
-    { step_bootinfo, COST_BOOTINFO, true },   { step_tlb, COST_SMALL, true },
-    { step_fp_drop, COST_SMALL, true },       { step_vgic_reset, COST_SMALL, true },
-    { step_links_reborn, COST_SMALL, false }, { step_generation, COST_SMALL, false },
+    { step_park, COST_SMALL, false },
+    { step_lines, COST_SMMU, false },
+    { step_bus_off, COST_SMALL, true },
+    { step_guard_reset, COST_SMALL, true },
+    { step_stream_close, COST_SMMU, true },
+    { step_dma_proof, COST_SMMU, true },
+    { step_links_quiesced, COST_SMALL, false },
+    { step_scrub, COST_SCRUB, true },
+    { step_reload, COST_COPY, true },
+    { step_bootinfo, COST_BOOTINFO, true },
+    { step_tlb, COST_SMALL, true },
+    { step_fp_drop, COST_SMALL, true },
+    { step_vgic_reset, COST_SMALL, true },
+    { step_links_reborn, COST_SMALL, false },
+    { step_generation, COST_SMALL, false },
     { step_start, COST_SMALL, true },
 };
 
@@ -218,7 +239,10 @@ enum step_verdict life_step(struct domain *d, uint64_t *after_ns)
         cost += steps[d->rebirth.step].cost;
         enum piece piece = advance(d);
         if (piece == PIECE_FAIL) return quarantine(d);
-        if (piece == PIECE_WAIT) break;
+        if (piece == PIECE_WAIT) {
+            if (d->rebirth.progress != 0) *after_ns = RESET_WAIT_NS;
+            break;
+        }
         if (d->rebirth.step == ARRAY_COUNT(steps)) {
             d->rebirth.step = 0;
             return STEP_DONE;

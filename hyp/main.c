@@ -114,7 +114,8 @@ INIT_CODE static void layout_report(void)
 INIT_CODE static void machine_start(void)
 {
     const struct platform *p = &boot.platform;
-    if (smmu_abort_all(p) != OK) boot_refuse("hyp: the SMMU does not answer: DMA cannot be fenced");
+    if (p->smmu.size_bytes && smmu_abort_all(p) != OK)
+        boot_refuse("hyp: the SMMU does not answer: DMA cannot be fenced");
     if (mmu_start(p) != OK) boot_refuse("hyp: EL2's page pool is too small for its own map");
     sha256_use_ce(world_has_sha2());
     err_t e = gic_start(p);
@@ -150,11 +151,13 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
     boot_memory_start(&boot);
     manifest_load();
     platform_wipe_seeds(fdt);
-    if (smmu_start(&boot.platform) != OK) {
-        boot_refuse("hyp: the SMMU did not start: DMA cannot be fenced");
+    if (boot.platform.smmu.size_bytes) {
+        if (smmu_start(&boot.platform) != OK) {
+            boot_refuse("hyp: the SMMU did not start: DMA cannot be fenced");
+        }
+        smmu_line_on(boot.platform.smmu_event_intid);
+        smmu_line_on(boot.platform.smmu_gerror_intid);
     }
-    smmu_line_on(boot.platform.smmu_event_intid);
-    smmu_line_on(boot.platform.smmu_gerror_intid);
     boot_domains(&boot);
     unlisted_report();
     boot_main_domain(&boot);

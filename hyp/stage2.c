@@ -80,6 +80,7 @@ err_t s2_map(struct s2 *s2, ipa_t ipa, pa_t pa, uint64_t size_bytes, enum s2_pro
     if ((ipa.raw | pa.raw | size_bytes) & (PAGE_SIZE - 1)) return ERR_ALIGN;
     if (!range_is_inside(ipa.raw, size_bytes, 0, S2_LIMIT)) return ERR_RANGE;
     if (!range_is_inside(pa.raw, size_bytes, 0, BIT(48))) return ERR_RANGE;
+    if (s2->range_count == S2_RANGE_MAX) return ERR_NO_MEMORY;
     err_t why = OK;
     for (uint64_t off = 0; off < size_bytes;) {
         unsigned level = leaf_level(ipa.raw + off, pa.raw + off, size_bytes - off);
@@ -95,23 +96,18 @@ err_t s2_map(struct s2 *s2, ipa_t ipa, pa_t pa, uint64_t size_bytes, enum s2_pro
         *slot = (pa.raw + off) | leaf_attr[prot] | S2_VALID | (level == 3 ? S2_TABLE : 0);
         off += BIT(level_shift(level));
     }
+    s2->range[s2->range_count++] = (struct s2_range){ ipa.raw, pa.raw, size_bytes, prot };
     return OK;
 }
 
-bool s2_lookup(const struct s2 *s2, ipa_t ipa, pa_t *pa, uint32_t *prot_bits)
+err_t s2_memory(const struct s2 *s2, ipa_t ipa, uint64_t size_bytes, bool is_write, pa_t *pa)
 {
-    if (ipa.raw >= S2_LIMIT) return false;
-    const uint64_t *table = s2->root;
-    for (unsigned level = 1; level <= 3; level++) {
-        uint64_t desc = table[(ipa.raw >> level_shift(level)) & 511];
-        if (!(desc & S2_VALID)) return false;
-        if (level == 3 || !(desc & S2_TABLE)) {
-            uint64_t span = BIT(level_shift(level));
-            pa->raw = ((desc & S2_OA) & ~(span - 1)) | (ipa.raw & (span - 1));
-            *prot_bits = (uint32_t)FIELD_OF(S2_S2AP, desc);
-            return true;
-        }
-        table = (const uint64_t *)(uintptr_t)(desc & S2_OA);
+    for (uint32_t i = 0; i < s2->range_count; i++) {
+        const struct s2_range *r = &s2->range[i];
+        if (!range_is_inside(ipa.raw, size_bytes, r->ipa, r->ipa + r->size_bytes)) continue;
+        pa->raw = r->pa + (ipa.raw - r->ipa);
+        bool may_write = r->prot == S2_MEM_RW || r->prot == S2_MEM_RWX;
+        return r->prot != S2_DEVICE_RW && (may_write || !is_write) ? OK : ERR_RIGHTS;
     }
-    return false;
+    return ERR_RANGE;
 }

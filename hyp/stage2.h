@@ -13,9 +13,18 @@ enum s2_prot {
     S2_PROT_COUNT
 };
 
+/* What one s2_map made, in the order of the calls. */
+struct s2_range {
+    uint64_t ipa, pa, size_bytes;
+    enum s2_prot prot;
+};
+#define S2_RANGE_MAX 48 /* main: pieces of RAM, devices, windows */
+
 struct s2 {
     uint64_t *root; /* level-1 table, 4 KiB, EL2 memory, owned */
     pa_t root_pa;
+    uint32_t range_count;
+    struct s2_range range[S2_RANGE_MAX];
 };
 
 /** Makes an empty address space. ERR_NO_MEMORY: nothing changed. Context: EL2 boot. */
@@ -27,5 +36,10 @@ err_t s2_create(struct s2 *s2) MUST_CHECK;
  * Context     EL2 boot only
  */
 err_t s2_map(struct s2 *s2, ipa_t ipa, pa_t pa, uint64_t size_bytes, enum s2_prot prot) MUST_CHECK;
-/** Translates; *pa gets the address and *prot_bits S2AP (1 read, 2 write). False: unmapped. Context: any, O(3). */
-bool s2_lookup(const struct s2 *s2, ipa_t ipa, pa_t *pa, uint32_t *prot_bits);
+/**
+ * Translates [ipa, ipa + size_bytes), all of which must lie in one mapping of memory.
+ * Returns  OK, *pa its start | ERR_RIGHTS: a device, or is_write and it is read-only | ERR_RANGE: not mapped as a whole, empty, wraps
+ * Context  EL2, any; O(mappings)
+ */
+err_t s2_memory(const struct s2 *s2, ipa_t ipa, uint64_t size_bytes, bool is_write,
+                pa_t *pa) MUST_CHECK;

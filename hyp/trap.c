@@ -7,6 +7,7 @@
 #include "hyp/arch.h"
 #include "hyp/console.h"
 #include "hyp/core.h"
+#include "hyp/dma/guard.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/domain.h"
 #include "hyp/hypercall.h"
@@ -133,6 +134,9 @@ static err_t emulate(struct vcpu *v, ipa_t ipa, bool is_write, uint32_t size_byt
     }
     if (ipa.raw - d->gicr_ipa.raw < KIB(128)) {
         vgic_access(v, false, ipa.raw - d->gicr_ipa.raw, is_write, size_bytes, value);
+        return OK;
+    }
+    if (d->conf->dma == MANIFEST_DMA_GUARD && guard_access(d, ipa, is_write, size_bytes, value)) {
         return OK;
     }
     return link_access(d, ipa, is_write, size_bytes, value);

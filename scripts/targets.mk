@@ -6,7 +6,7 @@ DISK_IMG  := $(BUILD)/disk.img
 DISK2_IMG := $(BUILD)/disk2.img
 DISK_SIZE ?= 256M
 SYSTEM    := $(B)/Image $(B)/system.pack $(B)/manifest
-defines   := $(if $(filter nvme,$(DISK)),DISK_NVME) DISKS=$(DISKS) $(patsubst -D%,%,$(DEFS))
+defines   := $(if $(filter nvme,$(DISK)),DISK_NVME) DISKS=$(DISKS) $(if $(DMA),DISK_DMA="$(DMA)") $(patsubst -D%,%,$(DEFS))
 programs  := $(hyps:%=$(B)/%.elf) $(kernels:%=$(B)/%.img) $(domains:%=$(B)/domains/%.img) $(servers:%=$(B)/servers/%.img)
 image_dirs := $(B) $(B)/domains $(B)/servers
 compiler  := $(BUILD)/host/manifest

@@ -184,6 +184,12 @@ err_t mmu_keep_ro(struct pa_range r)
     return map_range(mmu.final_root, r.start.raw, r.size_bytes, MAP_RO);
 }
 
+err_t mmu_keep_device(struct pa_range r)
+{
+    err_t e = map_range(mmu.boot_root, r.start.raw, r.size_bytes, MAP_DEV);
+    return e == OK ? map_range(mmu.final_root, r.start.raw, r.size_bytes, MAP_DEV) : e;
+}
+
 void mmu_seal(void)
 {
     dsb_ish();

@@ -12,6 +12,8 @@ err_t mmu_start(const struct platform *p) MUST_CHECK;
 void mmu_seal(void);
 /** Adds EL2-private memory (sealed images) to the final map, read-only. Context: EL2 boot. */
 err_t mmu_keep_ro(struct pa_range r) MUST_CHECK;
+/** Adds the registers of a device that EL2 drives, at once and for ever. Context: EL2 boot. */
+err_t mmu_keep_device(struct pa_range r) MUST_CHECK;
 /** [start, end) of EL2's image and pool. */
 struct pa_range mmu_image(void);
 /** Names and ranges for the boot log and the canaries. */

@@ -58,6 +58,7 @@ STATIC_ASSERT(offsetof(struct smmu_regs, eventq_irq_cfg0) == 0xb0, "SMMU_EVENTQ_
 
 #define STE_ABORT  BIT(0) /* V, Config = 0 */
 #define STE_STAGE2 (BIT(0) | 6 << 1)
+#define STE_BYPASS (BIT(0) | 4 << 1)
 #define STE1_SHCFG FIELD(BITS(45, 44), 1) /* the incoming attribute */
 #define STE2_VMID  BITS(15, 0)
 /* 39-bit input, walk from level 1, write-back, inner-shareable, 4 KiB, 40-bit output: the same as VTCR_EL2. Faults recorded. */
@@ -147,7 +148,7 @@ static err_t stream_invalidate(uint32_t stream_id)
 }
 
 /* By way of abort, since the SMMU may read an entry while it changes. On error the entry aborts. */
-static err_t stream_set(uint32_t stream_id, uint16_t vmid, pa_t root)
+static err_t stream_set(uint32_t stream_id, uint64_t config, uint16_t vmid, pa_t root)
 {
     if (smmu.regs == NULL) return ERR_STATE;
     if (stream_id >= STREAM_COUNT) return ERR_RANGE;
@@ -159,7 +160,7 @@ static err_t stream_set(uint32_t stream_id, uint16_t vmid, pa_t root)
     ste->dw[2] = STE2_WALK | FIELD(STE2_VMID, vmid);
     ste->dw[3] = root.raw;
     mmio_barrier();
-    ste->dw[0] = STE_STAGE2;
+    ste->dw[0] = config;
     err = stream_invalidate(stream_id);
     if (err != OK) ste->dw[0] = STE_ABORT;
     return err;
@@ -167,12 +168,17 @@ static err_t stream_set(uint32_t stream_id, uint16_t vmid, pa_t root)
 
 err_t smmu_stream_open(uint32_t stream_id, uint16_t vmid, pa_t s2_root)
 {
-    return stream_set(stream_id, vmid, s2_root);
+    return stream_set(stream_id, STE_STAGE2, vmid, s2_root);
 }
 
 err_t smmu_stream_close(uint32_t stream_id)
 {
-    return stream_set(stream_id, VMID_CLOSED, smmu.empty_root);
+    return stream_set(stream_id, STE_STAGE2, VMID_CLOSED, smmu.empty_root);
+}
+
+err_t smmu_stream_bypass(uint32_t stream_id)
+{
+    return stream_set(stream_id, STE_BYPASS, 0, (pa_t){ 0 });
 }
 
 err_t smmu_tlb_flush_vmid(uint16_t vmid)

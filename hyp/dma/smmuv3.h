@@ -14,6 +14,8 @@ err_t smmu_stream_open(uint32_t stream_id, uint16_t vmid, pa_t s2_root) MUST_CHE
  * CFGI + SYNC. ERR_TIMEOUT: no proof.
  */
 err_t smmu_stream_close(uint32_t stream_id) MUST_CHECK;
+/** A stream that nothing translates: only for a guarded device, whose transfers EL2 itself addresses. ERR_TIMEOUT: the entry aborts. */
+err_t smmu_stream_bypass(uint32_t stream_id) MUST_CHECK;
 /** TLBI for the VMID, then SYNC: when OK, no transaction of the old translation is in flight any more. */
 err_t smmu_tlb_flush_vmid(uint16_t vmid) MUST_CHECK;
 /**

@@ -10,6 +10,7 @@
 #include "hyp/arch.h"
 #include "hyp/console.h"
 #include "hyp/core.h"
+#include "hyp/dma/guard.h"
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/sched.h"
@@ -256,6 +257,21 @@ void core_poke(struct core *c)
 void pci_bus_master(uint32_t slot, bool on)
 {
     fake_note("bus master %u %d", slot, on);
+}
+
+void guard_reset(struct guard *g)
+{
+    (void)g;
+    fake_note("guard reset");
+    fake.work += 20;
+}
+
+bool guard_is_still(const struct guard *g)
+{
+    (void)g;
+    fake_note("guard still?");
+    fake.work += 40;
+    return fake.guard_moves == 0 || --fake.guard_moves == 0;
 }
 
 err_t smmu_stream_close(uint32_t stream_id)

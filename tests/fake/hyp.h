@@ -24,6 +24,7 @@ struct fake {
     uint32_t peeks, peek_limit; /* mapped now; how many may be */
     uint32_t timer_writes;
     err_t smmu_close_result, smmu_flush_result;
+    uint32_t guard_moves; /* guard_is_still says false so often, less one */
     void (*on_kill)(struct domain *d); /* what domain_kill tells the links */
 
     bool is_logging;          /* calls below go to the log, one line each */

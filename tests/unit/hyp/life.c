@@ -107,6 +107,13 @@ static enum step_verdict run_to_end(uint32_t *calls)
     return v;
 }
 
+/* The device is behind a guard instead of an SMMU. */
+static void guarded(void)
+{
+    conf.dma = MANIFEST_DMA_GUARD;
+    d->device[0].guard = (struct guard *)(void *)image; /* only handed on */
+}
+
 /* The log with runs of equal lines made one. */
 static const char *squeezed(void)
 {
@@ -159,6 +166,50 @@ TEST(life, rebirth_sequence_is_exactly_this)
     EXPECT_EQ(0, fake.bad_chunks);
 }
 
+TEST(life, rebirth_sequence_behind_a_guard_is_exactly_this)
+{
+    rig_start();
+    guarded();
+    fake.smmu_close_result = fake.smmu_flush_result = ERR_TIMEOUT; /* nobody asks it */
+    die();
+    uint32_t calls;
+    EXPECT_EQ(STEP_DONE, run_to_end(&calls));
+    EXPECT_STR("park 1\n"
+               "lines 1\n"
+               "bus master 3 0\n"
+               "guard reset\n"
+               "guard still?\n"
+               "links quiesced 1 state 4\n"
+               "zero\n"
+               "copy code\n"
+               "copy data\n"
+               "tlbi 2 0x1\n"
+               "fp drop 1\n"
+               "vgic reset 1\n"
+               "links reborn 1\n"
+               "core on 0\n"
+               "start 1 fp 0\n"
+               "links started 1\n",
+               squeezed());
+    EXPECT_FALSE(d->device[0].dma_open);
+}
+
+TEST(life, a_guarded_controller_has_time_to_come_to_rest_and_then_no_more)
+{
+    rig_start();
+    guarded();
+    fake.guard_moves = 100;
+    die();
+    uint64_t after_ns, waits = 0;
+    enum step_verdict v;
+    while ((v = life_step(d, &after_ns)) == STEP_AGAIN) {
+        waits += after_ns == 1000000;
+        if (after_ns != 0) EXPECT_TRUE(strstr(fake.log, "quiesced") == NULL);
+    }
+    EXPECT_EQ(STEP_DONE, v);
+    EXPECT_EQ(99, waits);
+}
+
 TEST(life, memory_is_scrubbed_and_the_image_is_the_pristine_one)
 {
     rig_start();
@@ -198,7 +249,8 @@ TEST(life, no_proof_means_quarantine_for_ever)
         rig_start();
         if (which == 0) fake.smmu_close_result = ERR_TIMEOUT;
         if (which == 1) fake.smmu_flush_result = ERR_TIMEOUT;
-        if (which == 2) conf.dma = MANIFEST_DMA_GUARD; /* nobody can prove that yet */
+        if (which == 2) guarded();
+        fake.guard_moves = 101; /* more often than it is asked */
         die();
         uint32_t calls;
         EXPECT_EQ(STEP_QUARANTINED, run_to_end(&calls));
@@ -207,6 +259,7 @@ TEST(life, no_proof_means_quarantine_for_ever)
         EXPECT_TRUE(strstr(fake.log, "quiesced") == NULL);
         EXPECT_TRUE(strstr(fake.log, "zero") == NULL); /* a device may still write there */
         fake.smmu_close_result = fake.smmu_flush_result = OK;
+        fake.guard_moves = 0;
         EXPECT_EQ(STEP_QUARANTINED, run_to_end(&calls));
         EXPECT_EQ(0, d->generation);
     }

@@ -18,7 +18,7 @@ void *pool_take_table(void)
 
 static struct s2 fresh(uint32_t table_limit)
 {
-    struct s2 s2;
+    struct s2 s2 = { 0 };
     memset(tables, 0, sizeof tables);
     used = 0;
     limit = table_limit;
@@ -26,11 +26,19 @@ static struct s2 fresh(uint32_t table_limit)
     return s2;
 }
 
+/* The tables as the architecture walks them: 4 KiB granule, from level 1. */
 static uint64_t translate(const struct s2 *s2, uint64_t ipa)
 {
-    pa_t pa;
-    uint32_t prot;
-    return s2_lookup(s2, (ipa_t){ ipa }, &pa, &prot) ? pa.raw : UINT64_MAX;
+    const uint64_t *table = s2->root;
+    if (ipa >= BIT(39)) return UINT64_MAX;
+    for (unsigned shift = 30;; shift -= 9) {
+        uint64_t desc = table[ipa >> shift & 511];
+        if (!(desc & 1)) return UINT64_MAX;
+        if (shift == 12 || !(desc & 2)) {
+            return (desc & BITS(47, 12) & ~(BIT(shift) - 1)) | (ipa & (BIT(shift) - 1));
+        }
+        table = (const uint64_t *)(uintptr_t)(desc & BITS(47, 12));
+    }
 }
 
 TEST(stage2, maps_exactly_the_range_and_nothing_beside_it)
@@ -122,4 +130,62 @@ TEST(stage2, leaves_carry_the_permissions_that_were_asked_for)
         EXPECT_EQ(0, s2.root[0] & rows[i].clear);
         EXPECT_EQ(BIT(10), s2.root[0] & BIT(10));
     }
+}
+
+TEST(stage2, memory_is_found_only_within_one_mapping_and_with_its_permission)
+{
+    struct s2 s2 = fresh(TABLES);
+    EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ 0x10000000 }, (pa_t){ 0x7fe00000 }, 0x4000, S2_MEM_RX));
+    EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ 0x10004000 }, (pa_t){ 0x7fe04000 }, 0x1000, S2_MEM_RO));
+    EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ 0x10005000 }, (pa_t){ 0x7fe05000 }, 0x3000, S2_MEM_RW));
+    EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ 0x02000000 }, (pa_t){ 0x10000000 }, 0x1000, S2_DEVICE_RW));
+    EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ 0x40000000 }, (pa_t){ 0x40000000 }, 0x1000, S2_MEM_RWX));
+    static const struct {
+        uint64_t ipa, size_bytes;
+        bool is_write;
+        err_t want;
+        uint64_t pa;
+    } row[] = {
+        { 0x10000000, 0x4000, false, OK, 0x7fe00000 },
+        { 0x10000000, 4, true, ERR_RIGHTS, 0 }, /* code */
+        { 0x10004ffc, 4, false, OK, 0x7fe04ffc },
+        { 0x10004ffc, 4, true, ERR_RIGHTS, 0 },
+        { 0x10005000, 0x3000, true, OK, 0x7fe05000 },
+        { 0x10005000, 0x3001, true, ERR_RANGE, 0 },
+        { 0x10004fff, 2, false, ERR_RANGE, 0 }, /* two mappings */
+        { 0x10007fff, 1, true, OK, 0x7fe07fff },
+        { 0x10008000, 1, true, ERR_RANGE, 0 },
+        { 0x0fffffff, 2, false, ERR_RANGE, 0 },
+        { 0x10005000, 0, true, ERR_RANGE, 0 },
+        { 0x10005000, UINT64_MAX, true, ERR_RANGE, 0 },
+        { UINT64_MAX, 2, false, ERR_RANGE, 0 },
+        { 0x02000000, 4, false, ERR_RIGHTS, 0 }, /* a device */
+        { 0x02000000, 4, true, ERR_RIGHTS, 0 },
+        { 0x40000ff0, 16, true, OK, 0x40000ff0 },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
+        test_row((int64_t)i);
+        pa_t pa = { 0 };
+        EXPECT_EQ(row[i].want,
+                  s2_memory(&s2, (ipa_t){ row[i].ipa }, row[i].size_bytes, row[i].is_write, &pa));
+        if (row[i].want == OK) EXPECT_EQ(row[i].pa, pa.raw);
+    }
+}
+
+TEST(stage2, a_mapping_that_failed_is_not_remembered_and_the_list_has_an_end)
+{
+    struct s2 s2 = fresh(3);
+    pa_t pa;
+    EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ 0x10000000 }, (pa_t){ 0x1000 }, 0x1000, S2_MEM_RW));
+    EXPECT_EQ(ERR_NO_MEMORY,
+              s2_map(&s2, (ipa_t){ 0x50000000 }, (pa_t){ 0x2000 }, 0x1000, S2_MEM_RW));
+    EXPECT_EQ(ERR_EXISTS, s2_map(&s2, (ipa_t){ 0x10000000 }, (pa_t){ 0 }, 0x2000, S2_MEM_RW));
+    EXPECT_EQ(ERR_RANGE, s2_memory(&s2, (ipa_t){ 0x50000000 }, 4, false, &pa));
+    EXPECT_EQ(ERR_RANGE, s2_memory(&s2, (ipa_t){ 0x10001000 }, 4, false, &pa));
+    for (uint64_t i = 1; i < S2_RANGE_MAX; i++) {
+        EXPECT_EQ(OK, s2_map(&s2, (ipa_t){ 0x10000000 + i * 0x1000 }, (pa_t){ 0x1000 }, 0x1000,
+                             S2_MEM_RO));
+    }
+    EXPECT_EQ(ERR_NO_MEMORY,
+              s2_map(&s2, (ipa_t){ 0x10100000 }, (pa_t){ 0x1000 }, 0x1000, S2_MEM_RO));
 }
