@@ -56,8 +56,10 @@ struct domain {
     uint32_t device_count;
     struct domain_device device[BOOT_DEVICE_MAX];
 
-    uint64_t link_events; /* LINK_EV_* that it has not taken yet, 8 bits for each link that it serves */
-    uint64_t listen_pc;   /* after its last HVC_LINK_WAIT; 0: none yet, its links interrupt */
+    uint32_t links_off; /* links it serves that its incarnations do not get: HVC_DOMAIN_LINKS */
+    uint64_t
+            link_events; /* LINK_EV_* that it has not taken yet, 8 bits for each link that it serves */
+    uint64_t listen_pc; /* after its last HVC_LINK_WAIT; 0: none yet, its links interrupt */
 
     uint32_t violations; /* in this period, for on-violation = inject */
     uint64_t log_budget; /* bytes it may still log in this period */

@@ -13,6 +13,7 @@
 #include "hyp/domain.h"
 #include "hyp/life.h"
 #include "hyp/link.h"
+#include "hyp/owner.h"
 #include "hyp/sched.h"
 #include "hyp/stats.h"
 #include "hyp/trace.h"
@@ -192,12 +193,12 @@ static err_t call_domain_step(struct vcpu *v)
     return OK;
 }
 
-static err_t call_give_up(struct vcpu *v)
+static err_t call_domain_links(struct vcpu *v)
 {
     struct domain *d = driver_of(v);
     if (!d) return ERR_NO_ENTRY;
-    if (d->state == DOMAIN_RUNNING) return ERR_STATE;
-    link_server_gone(d);
+    if (d->state == DOMAIN_RUNNING) return ERR_STATE; /* guards: T-800 */
+    link_server_offer(d, (uint32_t)v->regs.x[2], (uint32_t)v->regs.x[3]);
     return OK;
 }
 
@@ -241,13 +242,20 @@ typedef err_t (*call_handler)(struct vcpu *);
 #define CALL_COUNT 16
 #define AT(id)     [(id)-HVC_BASE]
 static const call_handler calls[CALL_COUNT] = {
-    AT(HVC_LOG_WRITE) = call_log_write,     AT(HVC_PANIC) = call_panic,
-    AT(HVC_DMA_ENABLE) = call_dma_enable,   AT(HVC_LOG_READ) = call_log_read,
-    AT(HVC_DOMAIN_INFO) = call_domain_info, AT(HVC_DOMAIN_KILL) = call_domain_kill,
-    AT(HVC_DOMAIN_STEP) = call_domain_step, AT(HVC_DOMAIN_DUMP) = call_domain_dump,
-    AT(HVC_TRACE_READ) = call_trace_read,   AT(HVC_STATS) = call_stats,
-    AT(HVC_DOMAIN_GIVE_UP) = call_give_up,  AT(HVC_YIELD) = call_yield,
-    AT(HVC_LINK_KICK) = link_kick,          AT(HVC_LINK_WAIT) = link_wait,
+    AT(HVC_LOG_WRITE) = call_log_write,
+    AT(HVC_PANIC) = call_panic,
+    AT(HVC_DMA_ENABLE) = call_dma_enable,
+    AT(HVC_LOG_READ) = call_log_read,
+    AT(HVC_DOMAIN_INFO) = call_domain_info,
+    AT(HVC_DOMAIN_KILL) = call_domain_kill,
+    AT(HVC_DOMAIN_STEP) = call_domain_step,
+    AT(HVC_DOMAIN_DUMP) = call_domain_dump,
+    AT(HVC_TRACE_READ) = call_trace_read,
+    AT(HVC_STATS) = call_stats,
+    AT(HVC_DOMAIN_LINKS) = call_domain_links,
+    AT(HVC_YIELD) = call_yield,
+    AT(HVC_LINK_KICK) = link_kick,
+    AT(HVC_LINK_WAIT) = link_wait,
 };
 #define FIRST_FOR_MAIN (HVC_LOG_READ - HVC_BASE)
 
@@ -269,6 +277,7 @@ struct vcpu *hypercall_entry(struct vcpu *v)
         err_t e = calls[n](v);
         if (v->state != VCPU_OFF) v->regs.x[0] = e;
     }
+    owner_checkpoint();
     return sched_exit();
 }
 

@@ -12,6 +12,7 @@
 #include "hyp/dma/pci.h"
 #include "hyp/dma/smmuv3.h"
 #include "hyp/link.h"
+#include "hyp/owner.h"
 #include "hyp/trace.h"
 #include "lib/string.h"
 
@@ -215,7 +216,7 @@ static enum step_verdict quarantine(struct domain *d)
     d->state = DOMAIN_QUARANTINED;
     log_line("hyp: %s: its device could not be proven still; the domain stays down until a reset",
              d->name);
-    link_server_gone(d);
+    link_server_offer(d, 0, UINT32_MAX);
     return STEP_QUARANTINED;
 }
 
@@ -225,6 +226,7 @@ static enum piece advance(struct domain *d)
     enum piece piece = steps[d->rebirth.step].run(d);
     if (piece != PIECE_DONE) return piece;
     trace(TRACE_STEP, d->index, d->rebirth.step, d->rebirth.progress);
+    owner_checkpoint();
     d->rebirth.step++;
     d->rebirth.progress = 0;
     return piece;
@@ -303,7 +305,7 @@ void life_bootinfo(const struct domain *d, struct bootinfo *out)
     }
     for (uint32_t i = 0; i < link_count(); i++) {
         const struct link *l = link_at(i);
-        if (l->present && (l->server == d || l->client == d)) {
+        if (l->present && (l->client == d || link_is_offered(l, d))) {
             link_describe(l, l->server == d, &out->link[out->link_count++]);
         }
     }

@@ -62,7 +62,8 @@ err_t link_access(struct domain *d, ipa_t ipa, bool is_write, uint32_t size_byte
             }
             return OK;
         }
-        if (is_page_of(d, ipa, l->server, l->server_regs)) {
+        if (link_is_offered(l, d) &&
+            is_page_of(d, ipa, l->server, l->server_regs)) { /* guards: T-802 */
             return is_write ? link_server_write(l, offset, size_bytes, *value)
                             : link_server_read(l, offset, size_bytes, value);
         }
@@ -268,7 +269,7 @@ void link_server_started(struct domain *server)
     uint64_t now_ticks = arch_ticks();
     for (uint32_t i = 0; i < links.count; i++) {
         struct link *l = &links.all[i];
-        if (l->server != server || !l->present) continue;
+        if (!link_is_offered(l, server) || !l->present) continue; /* guards: T-801 */
         watchdog_wait_server(l, now_ticks);
         watchdog_look(l, now_ticks);
     }
@@ -335,7 +336,6 @@ void link_server_reborn(struct domain *server)
         struct link *l = &links.all[i];
         if (l->server != server) continue;
         l->incarnation++;
-        l->gone = false;
         l->published = false;
         l->offered = 0;
         memset(l->config, 0, sizeof(l->config));
@@ -344,14 +344,20 @@ void link_server_reborn(struct domain *server)
     }
 }
 
-void link_server_gone(struct domain *server)
+void link_server_offer(struct domain *server, uint32_t held, uint32_t gone)
 {
+    server->links_off = held | gone;
     for (uint32_t i = 0; i < links.count; i++) {
         struct link *l = &links.all[i];
         if (l->server != server) continue;
-        l->gone = true;
+        l->gone = (gone & BIT(i)) != 0;
         link_tell_change(l);
     }
+}
+
+bool link_is_offered(const struct link *l, const struct domain *d)
+{
+    return l->server == d && (d->links_off & BIT(l->index)) == 0;
 }
 
 void link_client_died(struct domain *client)

@@ -110,8 +110,10 @@ void link_server_died(struct domain *server);
 void link_server_quiesced(struct domain *server);
 /** Transport state for the next incarnation. Called in the rebirth sequence. */
 void link_server_reborn(struct domain *server);
-/** Nobody will serve these links: quarantined, or given up by the supervisor until a rebirth. */
-void link_server_gone(struct domain *server);
+/** HVC_DOMAIN_LINKS: its incarnations from now on get none of the links held or gone; those gone are told of at once. */
+void link_server_offer(struct domain *server, uint32_t held, uint32_t gone);
+/** True when d is the link's server and its incarnations get the link. */
+bool link_is_offered(const struct link *l, const struct domain *d);
 /** A client died (or main reboots): queues unready, server told to reset. */
 void link_client_died(struct domain *client);
 

@@ -31,7 +31,7 @@ err_t sys_domain_call(struct thread *t)
         need = RIGHT_READ;
         break;
     case HVC_DOMAIN_KILL:
-    case HVC_DOMAIN_GIVE_UP:
+    case HVC_DOMAIN_LINKS:
     case HVC_DOMAIN_STEP:
         need = RIGHT_MANAGE;
         break;

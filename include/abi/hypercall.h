@@ -45,8 +45,12 @@
      13) /* x1 = sequence -> x1 = sequence after it, x3..x6 = one record; ERR_NO_ENTRY: none yet */
 #define HVC_STATS (HVC_BASE + 14) /* x1 = enum hyp_stat -> x1 = value */
 
-/* x1 = domain, which is dead: nobody restarts it for now, its links say LINK_SERVER_GONE until a HVC_DOMAIN_STEP takes it up again. */
-#define HVC_DOMAIN_GIVE_UP (HVC_BASE + 15)
+/*
+ * x1 = domain, which does not run; x2, x3 = masks of links that it serves, by index in the manifest. Its incarnations from now on get
+ * none of them: those of x2 stay LINK_SERVER_DOWN (held back for a while), those of x3 are LINK_SERVER_GONE at once (detached; all
+ * of them: given up). A later call replaces both; a quarantine sets x3 to all.
+ */
+#define HVC_DOMAIN_LINKS (HVC_BASE + 15)
 
 enum hyp_stat {
     HYP_STAT_INTERRUPTS = 0, /* physical interrupts acknowledged at EL2 */

@@ -100,14 +100,26 @@ static void describe(const struct watch *w, const uint64_t state[6], char *out, 
     }
 }
 
+/* Which of its links the next incarnations do not get: held back, or gone. EL2 knows; a call is made only for news. */
+static void set_links(struct watch *w, uint32_t index, uint32_t held, uint32_t gone)
+{
+    struct watched *d = &w->domain[index];
+    const uint64_t arg[5] = { index, held, gone, 0, 0 };
+    uint64_t r[6];
+    if (d->links_told && d->links_held == held && d->links_gone == gone) return;
+    d->links_told = w->env.call(w->env.context, HVC_DOMAIN_LINKS, arg, r) == OK;
+    d->links_held = held;
+    d->links_gone = gone;
+    if (!d->links_told) {
+        say(w, d, "its links could not be set");
+    }
+}
+
 static void give_up(struct watch *w, uint32_t index)
 {
     struct watched *d = &w->domain[index];
-    uint64_t r[6];
     d->phase = WATCH_GIVEN_UP;
-    if (call(w, HVC_DOMAIN_GIVE_UP, index, 0, r) != OK) {
-        say(w, d, "its links could not be closed");
-    }
+    set_links(w, index, 0, UINT32_MAX);
     say(w, d, "died (%s): given up after %d deaths in 10 s; try: domains clear %s", d->cause,
         POLICY_GIVE_UP_COUNT, d->name);
 }
@@ -175,6 +187,7 @@ static void on_restarted(struct watch *w, uint32_t index)
 static void step(struct watch *w, uint32_t index)
 {
     struct watched *d = &w->domain[index];
+    set_links(w, index, 0, 0);
     for (uint32_t i = 0; i < WATCH_BURST_STEPS; i++) {
         uint64_t r[6] = { 0 };
         err_t err = call(w, HVC_DOMAIN_STEP, index, 0, r);

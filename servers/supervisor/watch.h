@@ -29,6 +29,8 @@ struct watched {
     char name[DOMAIN_NAME_MAX + 1];
     enum watch_phase phase;
     bool absent_noted;
+    bool links_told; /* EL2 knows the two masks; a supervisor that was started again does not */
+    uint32_t links_held, links_gone;
     bool starting;  /* the operator starts it anew: not a death to be told of */
     uint64_t at_ns; /* of the next step */
     uint64_t died_ns;

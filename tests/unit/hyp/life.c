@@ -34,9 +34,13 @@ void link_server_reborn(struct domain *server)
 {
     fake_note("links reborn %u", server->index);
 }
-void link_server_gone(struct domain *server)
+void link_server_offer(struct domain *server, uint32_t held, uint32_t gone)
 {
-    fake_note("links gone %u", server->index);
+    fake_note("links offered %u %x %x", server->index, held, gone);
+}
+bool link_is_offered(const struct link *l, const struct domain *end)
+{
+    return l->server == end;
 }
 struct link *link_at(uint32_t index)
 {
@@ -255,7 +259,7 @@ TEST(life, no_proof_means_quarantine_for_ever)
         uint32_t calls;
         EXPECT_EQ(STEP_QUARANTINED, run_to_end(&calls));
         EXPECT_EQ(DOMAIN_QUARANTINED, d->state);
-        EXPECT_TRUE(strstr(fake.log, "links gone 1") != NULL);
+        EXPECT_TRUE(strstr(fake.log, "links offered 1 0 ffffffff") != NULL);
         EXPECT_TRUE(strstr(fake.log, "quiesced") == NULL);
         EXPECT_TRUE(strstr(fake.log, "zero") == NULL); /* a device may still write there */
         fake.smmu_close_result = fake.smmu_flush_result = OK;

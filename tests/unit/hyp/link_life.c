@@ -124,7 +124,7 @@ TEST(link_life, gone_is_said_and_taken_back_by_a_rebirth)
     rig_up(true, 1);
     rig_die();
     uint32_t raised = fake.raised[0];
-    link_server_gone(rig.server);
+    link_server_offer(rig.server, 0, UINT32_MAX);
     EXPECT_EQ(LINK_SERVER_GONE, rig_read(LINK_CLIENT_SERVER));
     EXPECT_EQ(raised + 1, fake.raised[0]);
     rig_write(VIRTIO_MMIO_STATUS, 0);
@@ -134,8 +134,33 @@ TEST(link_life, gone_is_said_and_taken_back_by_a_rebirth)
                     VIRTIO_MMIO_STATUS)); /* quarantined DMA may still run: the window is not free */
     rig_quiesce();
     rig_reborn();
+    EXPECT_EQ(LINK_SERVER_GONE, rig_read(LINK_CLIENT_SERVER));
+    link_server_offer(rig.server, 0, 0);
     EXPECT_EQ(LINK_SERVER_DOWN, rig_read(LINK_CLIENT_SERVER));
     EXPECT_EQ(0, rig_read(VIRTIO_MMIO_STATUS));
+}
+
+TEST(link_life, a_link_held_back_is_down_not_waited_for_and_its_page_kills)
+{
+    rig_up(true, 1);
+    rig_die();
+    rig_quiesce();
+    link_server_offer(rig.server, 1, 0);
+    rig_reborn();
+    rig.link->deadline_ticks = 0;
+    link_server_started(rig.server);
+    EXPECT_EQ(0, rig.link->deadline_ticks);
+    EXPECT_EQ(LINK_SERVER_DOWN, rig_read(LINK_CLIENT_SERVER));
+    EXPECT_EQ(false, link_is_offered(rig.link, rig.server));
+    uint64_t value = 0;
+    EXPECT_EQ(ERR_NO_ENTRY,
+              link_access(rig.server, (ipa_t){ rig.link->server_regs.raw + LINK_SRV_MAGIC }, false,
+                          4, &value));
+    link_server_offer(rig.server, 0, 0);
+    EXPECT_OK(link_access(rig.server, (ipa_t){ rig.link->server_regs.raw + LINK_SRV_MAGIC }, false,
+                          4, &value));
+    link_server_started(rig.server);
+    EXPECT_NE(0, rig.link->deadline_ticks);
 }
 
 TEST(link_life, stock_client_resumes_only_from_a_used_index_that_can_be_true)
@@ -167,7 +192,8 @@ TEST(link_life, stock_client_resumes_only_from_a_used_index_that_can_be_true)
                   rig_read(VIRTIO_MMIO_STATUS));
         rig_reborn();
         EXPECT_OK(rig_publish(RIG_F_SERVER, 7));
-        EXPECT_EQ(row[i].resumes ? BIT(31) | row[i].used : 0, rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
+        EXPECT_EQ(row[i].resumes ? BIT(31) | row[i].used : 0,
+                  rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
         EXPECT_EQ(row[i].resumes ? BIT(31) | row[i].used : 0,
                   rig_server_get(LINK_SRV_QUEUE + LINK_SRV_Q_RESUME));
         EXPECT_EQ(row[i].resumes ? LINK_EV_STATUS | LINK_EV_DOORBELL : 0,
@@ -207,7 +233,7 @@ TEST(link_life, other_servers_links_are_left_alone)
     rig_up(true, 1);
     static struct domain other;
     link_server_died(&other);
-    link_server_gone(&other);
+    link_server_offer(&other, 1, 1);
     link_server_reborn(&other);
     EXPECT_EQ(LINK_SERVER_PUBLISHED, rig_read(LINK_CLIENT_SERVER));
     EXPECT_EQ(RIG_OK, rig_read(VIRTIO_MMIO_STATUS));

@@ -164,7 +164,7 @@ TEST(events, only_listed_hypercalls_pass)
     }
     EXPECT_EQ(ERR_RIGHTS, fake_call(t, SYS_DOMAIN_CALL, look, HVC_DOMAIN_KILL, 1, 0, 0, 0));
     EXPECT_EQ(ERR_RIGHTS, fake_call(t, SYS_DOMAIN_CALL, look, HVC_DOMAIN_STEP, 1, 0, 0, 0));
-    EXPECT_EQ(ERR_RIGHTS, fake_call(t, SYS_DOMAIN_CALL, look, HVC_DOMAIN_GIVE_UP, 1, 0, 0, 0));
+    EXPECT_EQ(ERR_RIGHTS, fake_call(t, SYS_DOMAIN_CALL, look, HVC_DOMAIN_LINKS, 1, 0, 0, 0));
     EXPECT_EQ(0, fake.hvc_count);
     fake.hvc_result[0] = ERR_STATE;
     fake.hvc_result[1] = 11;

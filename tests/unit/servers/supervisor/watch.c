@@ -18,7 +18,7 @@ static struct {
     uint32_t steps_left; /* until DONE */
     uint64_t after_ns;   /* of STEP_AGAIN */
     bool quarantines, endless;
-    uint32_t steps, kills, give_ups;
+    uint32_t steps, kills, give_ups, held, gone;
     struct watch watch;
     struct events events;
 } el2;
@@ -82,8 +82,10 @@ static err_t fake_call(void *context, uint64_t function, const uint64_t arg[5], 
         return info(arg[0], arg[1], r);
     case HVC_DOMAIN_STEP:
         return step(r);
-    case HVC_DOMAIN_GIVE_UP:
-        el2.give_ups++;
+    case HVC_DOMAIN_LINKS:
+        el2.give_ups += arg[2] == UINT32_MAX ? 1 : 0;
+        el2.held = (uint32_t)arg[1];
+        el2.gone = (uint32_t)arg[2];
         return OK;
     case HVC_DOMAIN_KILL:
         el2.kills++;
