@@ -101,13 +101,9 @@ err_t sys_irq_bind(struct thread *t)
     return OK;
 }
 
-err_t sys_irq_ack(struct thread *t)
+void irq_unmask(struct interrupt *i)
 {
-    struct object *o;
-    err_t e = syscall_object(t, t->frame.x[0], OBJECT_INTERRUPT, RIGHT_READ, &o);
-    if (e != OK) return e;
-    struct interrupt *i = interrupt_of(o);
-    if (!i->is_masked) return OK;
+    if (!i->is_masked) return;
     i->is_masked = false;
     if (!i->is_edge) arch_irq_deactivate(i->intid);
     if (i->is_pending) {
@@ -115,5 +111,12 @@ err_t sys_irq_ack(struct thread *t)
         i->is_masked = true;
         notify_signal(i->notification, i->bits);
     }
-    return OK;
+}
+
+err_t sys_irq_ack(struct thread *t)
+{
+    struct object *o;
+    err_t e = syscall_object(t, t->frame.x[0], OBJECT_INTERRUPT, RIGHT_READ, &o);
+    if (e == OK) irq_unmask(interrupt_of(o));
+    return e;
 }

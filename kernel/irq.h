@@ -23,5 +23,8 @@ void irq_timer_set(uint32_t intid);
 /** A new interrupt object, one use for the caller, never destroyed. NULL: no memory. Context: boot. */
 struct interrupt *irq_create(uint32_t intid, bool is_edge);
 
+/** Lets it in again; an edge that came meanwhile signals now. */
+void irq_unmask(struct interrupt *i);
+
 err_t sys_irq_bind(struct thread *t);
 err_t sys_irq_ack(struct thread *t);

@@ -2,6 +2,8 @@
 /* The client side of links. */
 #include "kernel/link.h"
 
+#include "abi/hypercall.h"
+#include "kernel/arch.h"
 #include "kernel/irq.h"
 #include "kernel/slab.h"
 #include "kernel/syscall.h"
@@ -57,4 +59,16 @@ err_t sys_link_open(struct thread *t)
     x[2] = process_handle_add(t->process, &l->window->object);
     x[3] = process_handle_add(t->process, &l->interrupt->object);
     return OK;
+}
+
+err_t sys_link_kick(struct thread *t)
+{
+    struct link *l;
+    err_t e = link_find(t, &l);
+    if (e != OK) return e;
+    irq_unmask(l->interrupt); /* first: what the kick leads to must signal again */
+    struct hvc_regs regs = { .x = { HVC_LINK_KICK, l->info.id, t->frame.x[1] } };
+    arch_hvc(&regs);
+    t->frame.x[1] = regs.x[1];
+    return regs.x[0] < ERR_COUNT ? (err_t)regs.x[0] : ERR_NOT_SUPPORTED;
 }

@@ -19,3 +19,4 @@ struct link *link_create(const struct boot_link *info);
 
 err_t sys_link_info(struct thread *t);
 err_t sys_link_open(struct thread *t);
+err_t sys_link_kick(struct thread *t);

@@ -113,6 +113,7 @@ const syscall_handler_t syscall_table[SYS_COUNT] = {
     [SYS_TIMER_SET] = sys_timer_set,
     [SYS_LINK_INFO] = sys_link_info,
     [SYS_LINK_OPEN] = sys_link_open,
+    [SYS_LINK_KICK] = sys_link_kick,
     [SYS_DOMAIN_CALL] = sys_domain_call,
     [SYS_LOG_READ] = sys_log_read,
     [SYS_LOG_WRITE] = sys_log_write,

@@ -47,6 +47,7 @@ enum syscall_number {
 
     SYS_LINK_INFO, /* x0 link -> x1 virtio device id, x2 window bytes, x3 queue count, x4 queue size, x5 client IPA of the window, x6 peer domain */
     SYS_LINK_OPEN, /* x0 link -> x1 VMO of the register page (device), x2 VMO of the window, x3 interrupt */
+    SYS_LINK_KICK, /* x0 link, x1 queue: doorbell, and unmasks the link's interrupt -> x1 InterruptStatus, its used-buffer bit cleared by it */
 
     SYS_DOMAIN_CALL, /* x0 domain control, x1 HVC_DOMAIN_* or HVC_STATS, x2..x6 -> x1..x6 as that hypercall's x1..x6 */
     SYS_LOG_READ,   /* x0 log, x1 position -> x1 next position, x2 count, x3..x6 bytes */

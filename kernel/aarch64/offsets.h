@@ -19,7 +19,7 @@
 #define CPU_WORK     16
 #define CPU_FP_OWNER 24
 
-#define SYSCALL_COUNT  40
+#define SYSCALL_COUNT  41
 #define NO_RESULT      0x80
 #define CPACR_FPEN     (3 << 20)
 #define IMAGE_MAGIC_LE 0x474d495a

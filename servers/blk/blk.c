@@ -9,24 +9,33 @@
 #define DESC_PER_IO 3U
 #define PIECES_MAX  8U /* requests of one blk_read or blk_write in flight together */
 
-/* Posts, takes completions, waits once if there is nothing else to do. */
-static void blk_step(struct blk *b)
+/* Takes completions. Returns their number; a lie ends the link's life. */
+static uint32_t blk_take(struct blk *b)
 {
     enum sup_violation what = SUP_USED_ID;
     uint64_t detail = 0;
     uint32_t done = 0;
-    if (blk_flight_post(b)) blk_life_kick(b);
-    if (blk_flight_reap(b, &done, &what, &detail) != OK) {
-        blk_life_accuse(b, what, detail);
-        return;
-    }
-    if (done || b->unfinished == 0) return;
-    b->env.wait(b->env.ctx, 0);
-    if (!blk_life_is_well(b)) {
-        /* What was completed before the death counts, if it is true. */
-        if (blk_flight_reap(b, &done, &what, &detail) != OK) blk_life_accuse(b, what, detail);
+    if (blk_flight_reap(b, &done, &what, &detail) != OK) blk_life_accuse(b, what, detail);
+    return done;
+}
+
+/*
+ * Posts, takes completions, waits once if there is nothing else to do. An interrupt that brought completions is not asked for its
+ * cause, which is a trap: the next kick says whether the link's state changed as well, and before the next wait somebody must.
+ */
+static void blk_step(struct blk *b)
+{
+    bool is_well = !blk_flight_post(b) || blk_life_kick(b);
+    uint32_t done = blk_take(b);
+    if (b->is_up && is_well && (done || b->unfinished == 0)) return;
+    if (is_well && b->is_up && b->is_stale) is_well = blk_life_is_well(b);
+    if (!is_well && b->is_up) {
+        (void)blk_take(b); /* what was completed before the death counts, if it is true */
         b->is_up = false;
     }
+    if (!b->is_up) return;
+    b->env.wait(b->env.ctx, 0);
+    b->is_stale = true;
 }
 
 /* Until nothing is unfinished. */

@@ -15,7 +15,7 @@
 #define BLK_SECTOR_BYTES   512U
 #define BLK_BLOCK_BYTES    4096U
 #define BLK_BLOCK_SECTORS  8U
-#define BLK_IO_SECTORS_MAX 2048U /* 1 MiB: one request */
+#define BLK_IO_SECTORS_MAX 512U /* 256 KiB: one request, so that no slow medium looks hung */
 #define BLK_FLIGHT_MAX     32U
 #define BLK_KEEP_BYTES \
     MIB(1) /* acknowledged and not flushed: from here on the client flushes by itself */
@@ -45,6 +45,8 @@ struct blk_env {
     uint64_t window_bytes;
     uint64_t window_ipa; /* how ring addresses name it */
     uint32_t queue_size;
+    /** Doorbell of the queue. Returns InterruptStatus, the used-buffer bit of which it acknowledges. */
+    uint32_t (*kick)(void *ctx);
     /** Waits for the link's interrupt, timeout_ns at most (0: no limit). May return early for no reason. */
     void (*wait)(void *ctx, uint64_t timeout_ns);
     /** A lie was seen: tells whoever may restart the server. The link has been reset already. */
@@ -90,6 +92,7 @@ struct blk {
     bool is_known; /* features and capacity were learnt once: they stay */
     bool is_up;    /* rings are live */
     bool is_gone;  /* the last bring-up ended with ERR_DEAD */
+    bool is_stale; /* the link interrupted since its state was looked at */
     bool is_read_only, has_flush;
     bool lost_write;      /* a replay or an own flush failed: the next flush says so */
     uint32_t idle_resets; /* since the last accepted completion */

@@ -73,5 +73,5 @@ bool blk_life_is_well(struct blk *b);
 /** The server lied: stop believing it, reset, tell. */
 void blk_life_accuse(struct blk *b, enum sup_violation what, uint64_t detail);
 bool blk_life_server_is_gone(const struct blk *b);
-/** Tells the server about new requests. */
-void blk_life_kick(struct blk *b);
+/** Tells the server about new requests. Returns as blk_life_is_well. */
+bool blk_life_kick(struct blk *b);

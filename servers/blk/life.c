@@ -44,11 +44,6 @@ bool blk_server_is_published(const struct blk *b)
     return reg_read(b, LINK_CLIENT_SERVER) == LINK_SERVER_PUBLISHED;
 }
 
-void blk_life_kick(struct blk *b)
-{
-    mmio_barrier(); /* the ring before the doorbell; pairs with the server's acquire of avail.idx */
-    reg_write(b, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
-}
 
 /*
  * Takes note of interrupt causes; a change of configuration or state shows in them. The interrupt of a link is an edge for each
@@ -63,8 +58,16 @@ static uint32_t life_take_causes(struct blk *b)
     return causes;
 }
 
+bool blk_life_kick(struct blk *b)
+{
+    mmio_barrier(); /* the ring before the doorbell; pairs with the server's acquire of avail.idx */
+    b->is_stale = false;
+    return !(b->env.kick(b->env.ctx) & VIRTIO_MMIO_INT_CONFIG) || blk_life_is_well(b);
+}
+
 bool blk_life_is_well(struct blk *b)
 {
+    b->is_stale = false;
     uint32_t causes = life_take_causes(b);
     if (!(causes & VIRTIO_MMIO_INT_CONFIG)) return true;
     uint32_t status = reg_read(b, VIRTIO_MMIO_STATUS);

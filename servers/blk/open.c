@@ -3,6 +3,7 @@
 #include "servers/blk/open.h"
 
 #include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
 
 #include "servers/rt/ipc.h"
 #include "servers/rt/log.h"
@@ -16,10 +17,17 @@ static void link_wait(void *ctx, uint64_t timeout_ns)
     struct blk_link *l = ctx;
     uint64_t bits = 0;
     uint64_t deadline = timeout_ns ? time_deadline_ns(timeout_ns) : DEADLINE_NEVER;
-    /* Acknowledged before anyone looks: what comes after the look interrupts again. */
-    if (sys_notification_wait(l->notification, LINK_IRQ_BIT, deadline, &bits) == OK) {
-        (void)sys_irq_ack(l->irq);
-    }
+    /* What came since the last wait ends this one at once: the caller looked before it. */
+    if (l->is_masked) (void)sys_irq_ack(l->irq);
+    l->is_masked = sys_notification_wait(l->notification, LINK_IRQ_BIT, deadline, &bits) == OK;
+}
+
+static uint32_t link_kick(void *ctx)
+{
+    struct blk_link *l = ctx;
+    uint64_t status = 0;
+    l->is_masked = false;
+    return sys_link_kick(l->link, 0, &status) == OK ? (uint32_t)status : VIRTIO_MMIO_INT_CONFIG;
 }
 
 static err_t link_attach_supervisor(struct blk_link *l)
@@ -100,8 +108,10 @@ err_t blk_open(struct blk_link *l, handle_t link, uint32_t link_index, handle_t 
                struct blk *b)
 {
     struct sys_link_info info;
-    struct blk_env env = { .ctx = l, .wait = link_wait, .report = link_report };
-    *l = (struct blk_link){ .supervisor = supervisor, .link_index = link_index };
+    struct blk_env env = {
+        .ctx = l, .wait = link_wait, .kick = link_kick, .report = link_report
+    };
+    *l = (struct blk_link){ .link = link, .supervisor = supervisor, .link_index = link_index };
     err_t err = link_map(link, &info, &env, &l->irq);
     if (err == OK) err = sys_notification_create(&l->notification);
     if (err == OK) err = sys_irq_bind(l->irq, l->notification, LINK_IRQ_BIT);

@@ -5,7 +5,9 @@
 #include "servers/blk/blk.h"
 
 struct blk_link {
+    handle_t link;              /* borrowed */
     handle_t irq, notification; /* owned */
+    bool is_masked;             /* the interrupt came and was not let in again */
     handle_t supervisor;        /* borrowed: endpoint to report lies to, or HANDLE_NONE */
     handle_t session; /* owned: ours at the supervisor, once there was something to report */
     uint64_t peer_domain;

@@ -273,6 +273,12 @@ static inline err_t sys_link_open(handle_t link, handle_t *regs, handle_t *windo
     return err;
 }
 
+/** Rings and unmasks the link's interrupt; *status is InterruptStatus, the used-buffer bit of which this acknowledges. */
+static inline err_t sys_link_kick(handle_t link, uint64_t queue, uint64_t *status)
+{
+    return sys_call1(SYS_LINK_KICK, link, queue, 0, 0, status);
+}
+
 /** function and arg[0..4] = x1..x6 of the call; result[0..5] = the hypercall's x1..x6. */
 static inline err_t sys_domain_call(handle_t domains, uint64_t function, const uint64_t arg[5],
                                     uint64_t result[6])

@@ -296,9 +296,6 @@ void mmio_write32(volatile void *reg, uint32_t value)
     case VIRTIO_MMIO_QUEUE_READY:
         fake.queue_ready = value;
         break;
-    case VIRTIO_MMIO_QUEUE_NOTIFY:
-        fake_serve(fake_random(4));
-        break;
     case VIRTIO_MMIO_STATUS:
         if (value == 0) {
             fake.is_live = false;
@@ -317,6 +314,15 @@ void mmio_write32(volatile void *reg, uint32_t value)
 
 void mmio_barrier(void)
 {
+}
+
+static uint32_t fake_kick(void *ctx)
+{
+    (void)ctx;
+    uint32_t causes = fake.causes;
+    fake.causes &= ~(uint32_t)VIRTIO_MMIO_INT_VRING;
+    fake_serve(fake_random(4));
+    return causes;
 }
 
 static void fake_wait(void *ctx, uint64_t timeout_ns)
@@ -364,6 +370,7 @@ static struct blk *fake_start(struct blk *b)
                            .window_bytes = FAKE_WINDOW_BYTES,
                            .window_ipa = FAKE_WINDOW_IPA,
                            .queue_size = FAKE_QUEUE,
+                           .kick = fake_kick,
                            .wait = fake_wait,
                            .report = fake_report };
     EXPECT_EQ(OK, blk_start(b, &env));
