@@ -62,6 +62,7 @@ struct domain {
     uint64_t listen_pc; /* after its last HVC_LINK_WAIT; 0: none yet, its links interrupt */
 
     uint32_t violations; /* in this period, for on-violation = inject */
+    uint64_t violation_end_ticks;
     uint64_t log_budget; /* bytes it may still log in this period */
     uint64_t log_period_end_ticks;
 

@@ -45,7 +45,6 @@ enum trap_verdict { TRAP_RESUME, TRAP_SKIP, TRAP_INJECT_UNDEF, TRAP_INJECT_ABORT
 static struct {
     struct domain *owner[LINE_MAX]; /* of each physical line; NULL: nobody's */
     uint16_t vintid[LINE_MAX];
-    uint64_t violation_end_ticks;
 } trap;
 
 void trap_note_hypercall(uint64_t n)
@@ -71,8 +70,8 @@ static enum trap_verdict violation(struct vcpu *v, enum death_cause cause, uint6
         return TRAP_RESUME;
     }
     uint64_t now = arch_ticks();
-    if (now >= trap.violation_end_ticks) {
-        trap.violation_end_ticks = now + arch_freq_hz();
+    if (now >= d->violation_end_ticks) {
+        d->violation_end_ticks = now + arch_freq_hz();
         d->violations = 0;
     }
     if (++d->violations > VIOLATIONS_MAX) {
@@ -117,7 +116,7 @@ static enum trap_verdict on_sysreg(struct vcpu *v, const struct world_syndrome *
     uint32_t iss = (uint32_t)s->esr & 0x1ffffff, rt = iss >> 5 & 31;
     bool is_read = iss & 1;
     uint64_t value = reg_get(v, rt);
-    if (!world_sysreg(v, iss, is_read, &value)) {
+    if (!world_sysreg(v, iss, is_read, &value) && !world_hidden(v, iss, is_read, &value)) {
         return violation(v, CAUSE_FORBIDDEN, s->esr, v->regs.pc, TRAP_INJECT_UNDEF);
     }
     if (is_read) reg_set(v, rt, value);
@@ -197,7 +196,7 @@ struct vcpu *trap_sync(struct vcpu *v)
     case TRAP_RESUME:
         break;
     case TRAP_SKIP:
-        v->regs.pc += 4;
+        world_skip(v, s.esr);
         break;
     case TRAP_INJECT_UNDEF:
         world_inject(v, true, s.esr, s.far);
@@ -264,13 +263,6 @@ struct vcpu *trap_serror(struct vcpu *v)
     domain_kill(
             v->domain, CAUSE_FORBIDDEN, 0,
             v->regs.pc); /* an external error while it ran: it is the one that touched something */
-    return sched_exit();
-}
-
-struct vcpu *trap_aarch32(struct vcpu *v)
-{
-    sched_enter(arch_ticks());
-    domain_kill(v->domain, CAUSE_FORBIDDEN, 0, v->regs.pc);
     return sched_exit();
 }
 

@@ -7,7 +7,6 @@
 struct vcpu *trap_sync(struct vcpu *v);
 struct vcpu *trap_irq(struct vcpu *v);
 struct vcpu *trap_serror(struct vcpu *v);
-struct vcpu *trap_aarch32(struct vcpu *v);
 _Noreturn void trap_own_fault(uint64_t kind, uint64_t pc, uint64_t sp);
 
 /** Acknowledges and hands out physical interrupts, at most 16 a call. Context: EL2, interrupts masked. */

@@ -18,14 +18,18 @@
 STATIC_ASSERT(VTCR_VALUE == 0x80003559UL, "by hand, Arm ARM VTCR_EL2");
 #define HCR_VALUE                                                                                \
     ((uint64_t)HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TWI | HCR_TSC | HCR_TIDCP | \
-     HCR_TACR | HCR_TSW | BIT(31))
-#define CPTR_RES1 0x33ffUL
+     HCR_TACR | HCR_TSW | HCR_TID3 | BIT(31) | BIT(35) | BIT(36)) /* and TLOR, TERR */
+#define CPTR_RES1 (0x33ffUL | BIT(20) | BIT(30)) /* and TTA, TAM: no trace, no activity monitors */
 #define CPTR_TFP  BIT(10)
-/* MDCR_EL2: debug and PMU trapped. HPMN is kept. */
-#define MDCR_TRAPS        (BIT(11) | BIT(10) | BIT(9) | BIT(8) | BIT(6) | BIT(5))
-#define MDCR_TRAPS_PMU_OK (BIT(11) | BIT(10) | BIT(9) | BIT(8))
+/* MDCR_EL2: debug registers and PMU trapped, breakpoint instructions not. HPMN is kept. */
+#define MDCR_TRAPS_PMU_OK (BIT(11) | BIT(10) | BIT(9))
+#define MDCR_TRAPS        (MDCR_TRAPS_PMU_OK | BIT(6) | BIT(5))
 #define SCTLR_EL1_RESET   0x30d00800UL
 #define PSTATE_RESET      0x3c5UL /* EL1h, DAIF masked */
+#define PSTATE_A32        BIT(4)
+#define PSTATE_PAN        BIT(22)
+#define PSTATE_NZCV       BITS(31, 28)
+#define ESR_IL            BIT(25) /* the instruction has 32 bits */
 
 void fpsimd_save(uint64_t *fp);
 void fpsimd_load(const uint64_t *fp);
@@ -48,6 +52,7 @@ void world_start(void)
     SYSREG_WRITE(vpidr_el2, SYSREG_READ(midr_el1));
     SYSREG_WRITE(mdcr_el2, hpmn() | MDCR_TRAPS);
     SYSREG_WRITE(cntv_ctl_el0, 0);
+    SYSREG_WRITE(mdscr_el1, 0); /* trapped: no domain changes it */
     isb();
     __asm__ volatile("tlbi alle1\n\tdsb sy\n\tisb" ::: "memory");
     ich_start();
@@ -84,7 +89,6 @@ static void sys_save(struct vcpu_sysregs *s)
     s->tpidr_el1 = SYSREG_READ(tpidr_el1);
     s->par = SYSREG_READ(par_el1);
     s->cntkctl = SYSREG_READ(cntkctl_el1);
-    s->mdscr = SYSREG_READ(mdscr_el1);
     s->csselr = SYSREG_READ(csselr_el1);
     s->cntv_cval = SYSREG_READ(cntv_cval_el0);
     s->cntv_ctl = SYSREG_READ(cntv_ctl_el0);
@@ -114,7 +118,8 @@ static void sys_load(const struct vcpu_sysregs *s)
     SYSREG_WRITE(tpidr_el1, s->tpidr_el1);
     SYSREG_WRITE(par_el1, s->par);
     SYSREG_WRITE(cntkctl_el1, s->cntkctl);
-    SYSREG_WRITE(mdscr_el1, s->mdscr);
+    SYSREG_WRITE(S3_4_C12_C1_1,
+                 0); /* VDISR_EL2, which a domain sees as DISR_EL1: nothing is ever deferred */
     SYSREG_WRITE(csselr_el1, s->csselr);
     SYSREG_WRITE(cntv_cval_el0, s->cntv_cval);
     SYSREG_WRITE(cntv_ctl_el0, s->cntv_ctl);
@@ -186,16 +191,67 @@ void world_idle(void)
 
 void world_inject(struct vcpu *v, bool undef, uint64_t esr, uint64_t far)
 {
-    bool from_el0 = (v->regs.pstate & 0xf) == 0;
-    bool sp0 = !from_el0 && (v->regs.pstate & 1) == 0;
-    uint64_t ec = undef ? 0 : (esr >> 26 == 0x20 ? 0x20UL : 0x24UL) + (from_el0 ? 0 : 1);
-    uint64_t iss = undef ? 0 : (0x10UL | (esr & BIT(6))); /* synchronous external abort, WnR kept */
-    SYSREG_WRITE(esr_el1, ec << 26 | BIT(25) | iss);
-    SYSREG_WRITE(far_el1, far);
+    uint64_t old = v->regs.pstate, sctlr = SYSREG_READ(sctlr_el1);
+    bool from_el0 = (old & 0xf) == 0;
+    uint64_t ec = (esr >> 26 == 0x20 ? 0x20UL : 0x24UL) + (from_el0 ? 0 : 1);
+    /* Synchronous external abort, not on a table walk; WnR and IL are kept. */
+    SYSREG_WRITE(esr_el1, undef ? ESR_IL : ec << 26 | (esr & (ESR_IL | BIT(6))) | 0x10);
+    if (!undef) SYSREG_WRITE(far_el1, far);
     SYSREG_WRITE(elr_el1, v->regs.pc);
-    SYSREG_WRITE(spsr_el1, v->regs.pstate);
-    v->regs.pc = SYSREG_READ(vbar_el1) + (from_el0 ? 0x400 : sp0 ? 0 : 0x200);
-    v->regs.pstate = PSTATE_RESET;
+    SYSREG_WRITE(spsr_el1, old);
+    v->regs.pc = SYSREG_READ(vbar_el1) + (old & PSTATE_A32 ? 0x600
+                                          : from_el0       ? 0x400
+                                          : old & 1        ? 0x200
+                                                           : 0);
+    v->regs.pstate = PSTATE_RESET | (old & (PSTATE_NZCV | PSTATE_PAN)) |
+                     (sctlr & BIT(23) ? 0 : PSTATE_PAN) | (sctlr >> 44 & 1) << 12; /* SSBS */
+}
+
+void world_skip(struct vcpu *v, uint64_t esr)
+{
+    uint64_t p = v->regs.pstate;
+    v->regs.pc += esr & ESR_IL ? 4 : 2;
+    if (!(p & PSTATE_A32)) return;
+    uint64_t it = (p >> 10 & 0x3f) << 2 | (p >> 25 & 3); /* of an IT block, Arm ARM ITAdvance() */
+    it = it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
+    v->regs.pstate = (p & ~(BITS(15, 10) | BITS(26, 25))) | (it >> 2) << 10 | (it & 3) << 25;
+}
+
+uint64_t id_read(uint32_t n); /* vectors.S: identification register CRm 1 + n / 8, op2 n % 8 */
+
+/* What a domain is told of its processor: nothing of EL2, EL3, debug, PMU, trace, RAS, AMU, SVE and ordering regions. */
+static uint64_t id_shown(uint32_t n)
+{
+    uint64_t value = id_read(n);
+    switch (n) {
+    case 0: /* ID_PFR0 */
+        return value & 0x0f0fffff;
+    case 2: /* ID_DFR0 */
+        return 0;
+    case 24: /* ID_AA64PFR0: EL1 is 64-bit only */
+        return (value & 0xff0f00000fff000f) | 0x10;
+    case 25: /* ID_AA64PFR1: BT, SSBS */
+        return value & 0xff;
+    case 32: /* ID_AA64DFR0: the least there can be, 2 breakpoints, 2 watchpoints */
+        return 6 | BIT(12) | BIT(20);
+    case 49: /* ID_AA64MMFR1: no VHE, no LORegions */
+        return value & ~(BITS(11, 8) | BITS(19, 16));
+    default:
+        return n > 25 && n < 40 ? 0 : value; /* the rest of CRm 4 and 5 */
+    }
+}
+
+bool world_hidden(const struct vcpu *v, uint32_t iss, bool is_read, uint64_t *value)
+{
+    uint32_t op0 = iss >> 20 & 3, op1 = iss >> 14 & 7, op2 = iss >> 17 & 7;
+    uint32_t n = iss >> 10 & 15, m = iss >> 1 & 15;
+    if (op0 == 3 && op1 == 0 && n == 0 && m >= 1 && m <= 7 && is_read) {
+        *value = id_shown((m - 1) << 3 | op2);
+        return true;
+    }
+    /* Debug: stock kernels clear what there is at start; to them it reads 0 and ignores writes. */
+    *value = 0;
+    return op0 == 2 && op1 != 1 && v->domain->conf->on_violation != MANIFEST_KILL;
 }
 
 struct world_syndrome world_syndrome(void)

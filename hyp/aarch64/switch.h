@@ -21,8 +21,12 @@ bool world_has_sha2(void);
 _Noreturn void enter_first(struct vcpu *v);
 /** Waits for a physical interrupt with interrupts masked. */
 void world_idle(void);
-/** Makes EL1 of v take an exception: UNDEF (ec 0) or a synchronous external abort. */
+/** Makes EL1 of v, which is loaded, take an exception: UNDEF (ec 0) or a synchronous external abort. */
 void world_inject(struct vcpu *v, bool undef, uint64_t esr, uint64_t far);
+/** The instruction that trapped with this syndrome is done: on behind it. */
+void world_skip(struct vcpu *v, uint64_t esr);
+/** Reads of identification registers, and a guest's accesses to debug registers. False: neither. Arguments as world_sysreg. */
+bool world_hidden(const struct vcpu *v, uint32_t iss, bool is_read, uint64_t *value);
 struct world_syndrome {
     uint64_t esr, far, hpfar;
 };

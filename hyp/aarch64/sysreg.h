@@ -2,7 +2,7 @@
 /* System registers of EL2, as the Arm ARM (DDI 0487) names them. Only files of aarch64/ include this. */
 #pragma once
 
-/* HCR_EL2: stage 2 on; IRQ, FIQ and SError to EL2; WFI, SMC and set/way traps; EL1 is AArch64. */
+/* HCR_EL2: stage 2 on; IRQ, FIQ and SError to EL2; WFI, SMC, set/way and identification traps; EL1 is AArch64. */
 #define HCR_VM    (1 << 0)
 #define HCR_SWIO  (1 << 1)
 #define HCR_FMO   (1 << 3)
@@ -10,6 +10,7 @@
 #define HCR_AMO   (1 << 5)
 #define HCR_VSE   (1 << 8)
 #define HCR_TWI   (1 << 13)
+#define HCR_TID3  (1 << 18)
 #define HCR_TSC   (1 << 19)
 #define HCR_TIDCP (1 << 20)
 #define HCR_TACR  (1 << 21)

@@ -30,10 +30,9 @@ vectors:
     VENTRY lower_irq
     VENTRY lower_irq
     VENTRY lower_serror
-    VENTRY lower_32
-    VENTRY lower_32
-    VENTRY lower_32
-    VENTRY lower_32
+    .rept 4                        // never: EL1 is AArch64, whatever its EL0 is
+    VENTRY bad_sp0
+    .endr
 
     .macro SAVE_SCRATCH            // x0..x18, x30 of the vCPU; x0 = vCPU afterwards
     stp x0, x1, [sp, #-16]!
@@ -88,12 +87,6 @@ lower_serror:
     SAVE_SCRATCH
     SAVE_KEPT
     bl  trap_serror
-    b   leave_full
-
-lower_32:
-    SAVE_SCRATCH
-    SAVE_KEPT
-    bl  trap_aarch32
     b   leave_full
 
 /* The hypercall path: x19..x29 still hold the old vCPU's values. x0 = next, x1 = old. */
@@ -155,3 +148,16 @@ enter_first:
     STACK_TOP x1
     mov sp, x1
     b   leave_full
+
+/* uint64_t id_read(uint32_t n): identification register CRm 1 + n / 8, op2 n % 8, n < 56 */
+    .globl id_read
+id_read:
+    adr x1, 1f
+    add x1, x1, w0, uxtw #3
+    br  x1
+1:  .set n, 0
+    .rept 56
+    .inst 0xd5380100 + (n << 5)    // mrs x0, S3_0_C0_C(1 + n / 8)_(n % 8)
+    ret
+    .set n, n + 1
+    .endr

@@ -4,9 +4,9 @@
 #include "lib/mmio.h"
 #include "rt/blk.h"
 
-#define UART_IMSC 0x38 /* PL011 */
-#define UART_TX   0x20
-#define TIMER     27
+#define UART_IMSC   0x38 /* PL011 */
+#define UART_TX     0x20
+#define TIMER       27
 #define TIMER_TICKS 40 /* enough to reach the loop that waits */
 
 static void bench_hypercall(uint32_t loop)
@@ -74,9 +74,9 @@ static void bench_interrupt(uint32_t loop)
     volatile uint8_t *imsc = (volatile uint8_t *)uart->mmio_ipa + UART_IMSC;
     rt_gic_enable(TIMER);
     for (int i = -BENCH_WARM; i < BENCH_ROUNDS; i++) {
-        __asm__ volatile("msr cntv_tval_el0, %0\n msr cntv_ctl_el0, %1\n isb" ::"r"(
-                                 UINT64_C(TIMER_TICKS)),
-                         "r"(UINT64_C(1)));
+        __asm__ volatile(
+                "msr cntv_tval_el0, %0\n msr cntv_ctl_el0, %1\n isb" ::"r"(UINT64_C(TIMER_TICKS)),
+                "r"(UINT64_C(1)));
         bench_note(i, rt_irq_latency(NULL, 0));
         __asm__ volatile("msr cntv_ctl_el0, xzr\n isb");
         interrupt_end(TIMER);

@@ -13,7 +13,7 @@ import variants  # noqa: E402
 
 CROSS = "aarch64-linux-gnu-"
 LIB = ["lib/format.c", "lib/string.c", "lib/aarch64/copy.S"]
-MORE = {"lib": ["lib/sha256.c", "lib/aarch64/sha256_ce.S"]}  # by image
+MORE = {"lib": ["lib/sha256.c", "lib/aarch64/sha256_ce.S"], "sysregs": ["tests/target/sysregs.S"]}  # by image
 FLAGS = ("-std=gnu17 -O2 -g -mcpu=cortex-a55 -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fpie -fvisibility=hidden -ffreestanding "
          "-fno-common -fno-strict-aliasing -fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns "
          "-fno-delete-null-pointer-checks "

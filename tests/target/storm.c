@@ -5,18 +5,20 @@
  * time beside an idle driver, and the driver ran no more than its budget; a storm that is a violation ends in a death with its cause
  * and leaves main 95 % of all.
  */
-#include "driver.h"
 #include "storm.h"
+#include "driver.h"
 
 #define PERIODS      6
 #define PERIOD_TICKS 625000UL /* 10 ms, as in the manifest */
 #define BUDGET_TICKS 125000UL /* 2 ms */
-#define GUARD_TICKS  12500UL  /* what a replenishment may lie beside the window of time that is measured */
+#define GUARD_TICKS \
+    12500UL /* what a replenishment may lie beside the window of time that is measured */
 
 static struct {
-    uint64_t quiet[2]; /* units of work beside an idle driver: without and with FP registers; 0: not measured yet */
-    bool wants_fp;     /* main uses the FP registers while it works */
-    uint64_t ran;      /* ticks that the driver was charged with in the last storm */
+    uint64_t quiet
+            [2]; /* units of work beside an idle driver: without and with FP registers; 0: not measured yet */
+    bool wants_fp; /* main uses the FP registers while it works */
+    uint64_t ran;  /* ticks that the driver was charged with in the last storm */
     uint64_t turns;
 } t;
 
@@ -91,10 +93,10 @@ static void expect_dead(enum storm storm, enum death_cause cause)
     EXPECT_GE(all * 95 / 100, units);
 }
 
-#define STORM_TEST(storm_, name_)  \
-    TEST(storm, name_)             \
-    {                              \
-        expect_throttled(storm_);  \
+#define STORM_TEST(storm_, name_) \
+    TEST(storm, name_)            \
+    {                             \
+        expect_throttled(storm_); \
     }
 #define DEATH_TEST(storm_, name_, cause_) \
     TEST(storm, name_)                    \

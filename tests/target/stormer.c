@@ -66,8 +66,8 @@ static void dma_outside(void)
     mmio_write16(host + HOST_RESET, 5);
     static const struct {
         uint32_t arg, command;
-    } init[] = { { 0, 0x0000 },          { 0x1aa, 0x081a },      { 0, 0x371a },
-                 { 0x40ff8000, 0x2902 }, { 0, 0x0209 },          { 0, 0x031a } };
+    } init[] = { { 0, 0x0000 },          { 0x1aa, 0x081a }, { 0, 0x371a },
+                 { 0x40ff8000, 0x2902 }, { 0, 0x0209 },     { 0, 0x031a } };
     for (size_t i = 0; i < ARRAY_COUNT(init); i++) {
         mmio_write32(host + 0x08, init[i].arg);
         mmio_write16(host + 0x0e, (uint16_t)init[i].command);

@@ -24,6 +24,7 @@ def cases_of(image):
         text = f.read()
     names = [f"{m.group(1)}.{m.group(2)}" for m in re.finditer(r"^TEST\((\w+), (\w+)\)", text, re.M)]
     names += [f"{image}.{m.group(1)}" for m in re.finditer(r"^(?:PLACE|DEATH|STORM)_TEST\(\w+, (\w+)", text, re.M)]
+    names += [f"{image}.{m.group(1)}" for m in re.finditer(r"^UNDEFINED\((\w+),", text, re.M)]
     return sorted(names)
 
 
@@ -109,6 +110,16 @@ def run_storm():
     return m.text, {}
 
 
+def run_sysregs():
+    import tempfile
+    folder = tempfile.mkdtemp(prefix="sysregs-", dir=zeros.TMP)
+    v = build.system("sysregs", "sysregs", defines=("NO_PMU",))
+    m = zeros.boot(v, [disks.zeros(os.path.join(folder, "z.img"), 16 << 20)], wait=False, icount=True)
+    m.expect(r"\d+ passed, \d+ failed", 200)
+    m.wait_end(60)
+    return m.text, {}
+
+
 def run_lib():
     m = zeros.boot(build.system("lib"), [], wait=False)
     m.expect(r"\d+ passed, \d+ failed", 100)
@@ -120,7 +131,7 @@ def result(image):
     """(output, extra) of an image, run once."""
     if image not in _ran:
         try:
-            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood, "lib": run_lib, "storm": run_storm,
+            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood, "lib": run_lib, "storm": run_storm, "sysregs": run_sysregs,
                              "client-nvme": lambda: run_client(nvme=True)}[image]()
         except Exception as e:  # every case of the image then fails with what was seen
             _ran[image] = (str(e), {})
@@ -190,6 +201,12 @@ def test_storage_domain_under_load(name):
 @pytest.mark.parametrize("name", cases_of("storm"))
 def test_driver_domain_in_a_storm(name):
     check("storm", name)
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name", cases_of("sysregs"))
+def test_system_registers(name):
+    check("sysregs", name)
 
 
 @pytest.mark.limit(300)
