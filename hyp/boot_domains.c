@@ -115,7 +115,7 @@ bool boot_devices(struct boot *b, struct domain *d)
         }
         if (dev->pintid && dev->vintid < VGIC_INTID_MAX) {
             vgic_allow(&d->vcpu[0], dev->vintid, dev->edge, dev->pintid);
-            gic_spi_route(dev->pintid, dev->edge);
+            gic_spi_route(dev->pintid, dev->edge, d->conf->core % core_count());
             trap_line_owner(dev->pintid, d, dev->vintid);
         }
         d->device_count = i + 1;
@@ -149,6 +149,7 @@ static void vcpu_setup(struct domain *d)
         v->cpu.period_ticks = d->conf->period_us * hz / 1000000;
         for (uint32_t i = 0; i < 16; i++) vgic_allow(v, i, true, 0);
         vgic_allow(v, PPI_VTIMER, false, PPI_VTIMER);
+        vgic_allow(v, PPI_PTIMER, false, PPI_PTIMER);
         vgic_reset(v);
         sched_add(v);
     }
@@ -204,7 +205,7 @@ static void build_driver(struct boot *b, struct domain *d)
 static uint32_t main_intid_take(struct domain *main_domain)
 {
     for (uint32_t i = VGIC_INTID_MAX - 1; i >= 32; i--) {
-        if (main_domain->vcpu[0].vgic.allowed[i / 32] >> (i & 31) & 1) continue;
+        if (vgic_is_allowed(&main_domain->vcpu[0], i)) continue;
         vgic_allow(&main_domain->vcpu[0], i, true, 0);
         return i;
     }

@@ -53,6 +53,8 @@ struct domain {
     struct vcpu vcpu
             [VCPU_MAX]; /* vCPU i has MPIDR affinity 0.0.0.i; 0 starts, the others wait for PSCI CPU_ON */
 
+    struct vgic_dist dist; /* of its emulated GIC */
+
     uint32_t device_count;
     struct domain_device device[BOOT_DEVICE_MAX];
 

@@ -127,7 +127,7 @@ INIT_CODE static void machine_start(void)
 /* The SMMU's wires are pulses: as level interrupts they would be lost. */
 INIT_CODE static void smmu_line_on(uint32_t intid)
 {
-    gic_spi_route(intid, true);
+    gic_spi_route(intid, true, this_core()->index);
     gic_enable(intid, true);
 }
 

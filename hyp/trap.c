@@ -131,7 +131,7 @@ static err_t emulate(struct vcpu *v, ipa_t ipa, bool is_write, uint32_t size_byt
         vgic_access(v, true, ipa.raw - d->gicd_ipa.raw, is_write, size_bytes, value);
         return OK;
     }
-    if (ipa.raw - d->gicr_ipa.raw < KIB(128)) {
+    if (ipa.raw - d->gicr_ipa.raw < d->vcpu_count * VGIC_GICR_BYTES) {
         vgic_access(v, false, ipa.raw - d->gicr_ipa.raw, is_write, size_bytes, value);
         return OK;
     }
@@ -212,12 +212,14 @@ static void take_one(uint32_t intid)
 {
     struct vcpu *v = sched_current();
     if (intid == SGI_KICK) {
-        gic_deactivate(intid); /* whatever it was for is seen on the way out */
+        if (v) vgic_flush(v); /* also when it sleeps; the rest is seen on the way out */
+        gic_deactivate(intid);
     } else if (intid == PPI_HYP_TIMER) {
         sched_timer();
         gic_deactivate(intid);
     } else if (intid == PPI_MAINTENANCE) {
-        gic_deactivate(intid); /* list registers ran empty: sched_exit refills them */
+        if (v) vgic_maintenance(v);
+        gic_deactivate(intid);
     } else if (intid == PPI_VTIMER || intid == PPI_PTIMER) {
         if (v) vgic_inject_hw(v, intid);
     } else if (intid < LINE_MAX && trap.owner[intid]) {

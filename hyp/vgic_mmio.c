@@ -1,164 +1,257 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Registers of the emulated GICv3 distributor and redistributor (Arm IHI 0069, one core). */
+/* Registers of the emulated GICv3 distributor and redistributors (Arm IHI 0069, one security state, affinity routing only). */
 #include "hyp/aarch64/gicv3.h"
 #include "hyp/domain.h"
 #include "hyp/vgic.h"
 
 enum reg_kind {
     REG_NONE,
+    REG_GROUP,
     REG_ENABLE,
     REG_DISABLE,
     REG_PEND,
     REG_UNPEND,
     REG_ACTIVATE,
     REG_DEACTIVATE,
-    REG_GROUP,
     REG_PRIORITY,
-    REG_CONFIG,
-    REG_ROUTER
+    REG_CONFIG
 };
 
-/* Register blocks that the distributor and the SGI frame have in common, by 128-byte slice of the first 2 KiB. */
-static const uint8_t slices[16] = {
+/* What the distributor and the SGI frames have in common, by 128-byte slice. */
+static const uint8_t slices[32] = {
     [1] = REG_GROUP,     [2] = REG_ENABLE,    [3] = REG_DISABLE,    [4] = REG_PEND,
     [5] = REG_UNPEND,    [6] = REG_ACTIVATE,  [7] = REG_DEACTIVATE, [8] = REG_PRIORITY,
     [9] = REG_PRIORITY,  [10] = REG_PRIORITY, [11] = REG_PRIORITY,  [12] = REG_PRIORITY,
-    [13] = REG_PRIORITY, [14] = REG_PRIORITY, [15] = REG_PRIORITY,
+    [13] = REG_PRIORITY, [14] = REG_PRIORITY, [15] = REG_PRIORITY,  [24] = REG_CONFIG,
+    [25] = REG_CONFIG,
 };
 
-static enum reg_kind kind_of(uint64_t offset, uint64_t *in_block)
+#define GICD_TYPER_VALUE ((VGIC_WORDS - 1) | 9U << 19) /* 288 INTIDs of 10 bits, no LPIs */
+#define IIDR_VALUE       0x5a00043bU                   /* 'Z', Arm's JEP106 code */
+#define PIDR2_VALUE      0x3b                          /* GICv3 */
+#define GICD_CTLR_FIXED  (BIT(4) | BIT(6))             /* ARE, DS */
+#define GICR_TYPER_LAST  BIT(4)
+#define WAKER_ASLEEP     6U /* ProcessorSleep, ChildrenAsleep */
+#define GICR_SGI_FRAME   0x10000U
+#define PIDR2_OFF        0xffe8U
+#define IROUTER_IRM      BIT(31)
+#define ROUTE_NOBODY     0xff /* reads back for an affinity that no vCPU has */
+
+static uint64_t dist_read(const struct vgic_dist *dist, uint64_t offset)
 {
-    if (offset < 0x800) {
-        *in_block = offset < 0x400 ? offset & 0x7f : offset - 0x400;
-        return (enum reg_kind)slices[offset >> 7];
-    }
-    *in_block = offset - 0xc00;
-    if (offset - 0xc00 < 0x100) return REG_CONFIG;
-    return offset - 0x6100 < 0x1ee0 ? REG_ROUTER : REG_NONE;
+    return offset == 4   ? GICD_TYPER_VALUE
+           : offset == 0 ? dist->ctlr | GICD_CTLR_FIXED
+           : offset == 8 ? IIDR_VALUE
+                         : 0;
 }
 
-static void each_bit(struct vcpu *v, enum reg_kind kind, uint32_t w, uint32_t bits)
+static void ctlr_write(struct vcpu *v, uint32_t value)
 {
-    struct vgic *g = &v->vgic;
-    for (; bits; bits &= bits - 1) {
-        uint32_t intid = w * 32 + (uint32_t)__builtin_ctz(bits);
-        bool linked = g->linked[w] >> (intid & 31) & 1;
-        switch (kind) {
-        case REG_ENABLE:
-            g->enabled[w] |= 1U << (intid & 31);
-            if (linked && intid >= 32) gic_enable(g->pintid[intid], true);
-            break;
-        case REG_DISABLE:
-            g->enabled[w] &= ~(1U << (intid & 31));
-            if (linked && intid >= 32) gic_enable(g->pintid[intid], false);
-            vgic_recall(v, intid);
-            break;
-        case REG_PEND:
-            if (!linked) vgic_raise(v, intid);
-            break;
-        case REG_UNPEND:
-            vgic_forget(v, intid);
-            break;
-        case REG_ACTIVATE:
-            g->active[w] |= 1U << (intid & 31);
-            break;
-        case REG_DEACTIVATE:
-            g->active[w] &= ~(1U << (intid & 31));
-            break;
-        case REG_NONE:
-        case REG_GROUP:
-        case REG_PRIORITY:
-        case REG_CONFIG:
-        case REG_ROUTER:
-            break;
-        }
+    struct domain *d = v->domain;
+    for (uint32_t w = 1; w < VGIC_WORDS; w++) vgic_sync(v, &d->dist.spi[w - 1], UINT32_MAX);
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        vgic_sync(v, &d->vcpu[i].vgic.own, UINT32_MAX);
+    }
+    d->dist.ctlr = value & 3;
+    for (uint32_t w = 1; w < VGIC_WORDS; w++) vgic_changed(v, w);
+    for (uint32_t i = 0; i < d->vcpu_count; i++) vgic_changed(&d->vcpu[i], 0);
+}
+
+/* The first page pair of a redistributor. */
+static uint64_t redist_access(struct vcpu *u, uint64_t offset, bool is_write, uint32_t size_bytes,
+                              uint64_t in)
+{
+    if (size_bytes != 4 && (size_bytes != 8 || offset != 8)) return 0;
+    bool last = u->index + 1 == u->domain->vcpu_count;
+    uint64_t typer =
+            (uint64_t)u->index << 32 | (uint64_t)u->index << 8 | (last ? GICR_TYPER_LAST : 0);
+    switch (offset) {
+    case 0x0004:
+        return IIDR_VALUE;
+    case 0x0008:
+        return size_bytes == 8 ? typer : typer & UINT32_MAX;
+    case 0x000c:
+        return typer >> 32;
+    case 0x0014: /* WAKER: children follow at once */
+        if (is_write) u->vgic.waker = in & 2 ? WAKER_ASLEEP : 0;
+        return u->vgic.waker;
+    default:
+        return 0;
     }
 }
 
-/* Bitmap registers; w = word. Only owned interrupts can be seen or changed. */
-static void access_bits(struct vcpu *v, enum reg_kind kind, uint32_t w, bool is_write,
-                        uint64_t *value)
+/* Linked SPIs are on or off at the physical distributor, too. */
+static void lines_enable(const struct vgic_word *p, uint32_t bits, bool on)
 {
-    struct vgic *g = &v->vgic;
-    if (w >= VGIC_INTID_MAX / 32) {
-        if (!is_write) *value = 0;
-        return;
-    }
-    if (is_write) {
-        each_bit(v, kind, w, (uint32_t)*value & g->allowed[w]);
-        return;
-    }
-    const uint32_t *map = kind == REG_GROUP                           ? g->allowed /* all group 1 */
-                          : kind == REG_ENABLE || kind == REG_DISABLE ? g->enabled
-                          : kind == REG_PEND || kind == REG_UNPEND    ? g->pending
-                                                                      : g->active;
-    *value = map[w] & g->allowed[w];
+    for (bits &= p->linked; bits; bits &= bits - 1) gic_enable(p->pintid[__builtin_ctz(bits)], on);
 }
 
-static void access_priority(struct vcpu *v, uint64_t first, bool is_write, uint32_t size_bytes,
-                            uint64_t *value)
+static uint32_t lines_pending(const struct vgic_word *p)
 {
-    uint64_t out = 0;
-    for (uint32_t i = 0; i < size_bytes && i < 4; i++) {
-        uint64_t intid = first + i;
-        if (intid >= VGIC_INTID_MAX || !(v->vgic.allowed[intid / 32] >> (intid & 31) & 1)) continue;
-        if (is_write) v->vgic.priority[intid] = (uint8_t)(*value >> (8 * i)) & 0xf8; /* 5 bits */
-        out |= (uint64_t)v->vgic.priority[intid] << (8 * i);
-    }
-    if (!is_write) *value = out;
-}
-
-/* Trigger is fixed by what stands behind the interrupt: writes are ignored. */
-static uint64_t read_config(const struct vgic *g, uint64_t first)
-{
-    uint64_t out = 0;
-    for (uint32_t i = 0; i < 16 && first + i < VGIC_INTID_MAX; i++) {
-        uint64_t intid = first + i;
-        if (g->edge[intid / 32] >> (intid & 31) & 1) out |= 2UL << (2 * i);
+    uint32_t out = 0;
+    for (uint32_t bits = p->linked; bits; bits &= bits - 1) {
+        if (gic_is_pending(p->pintid[__builtin_ctz(bits)])) out |= bits & (0 - bits);
     }
     return out;
 }
 
-static bool access_common(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write,
-                          uint32_t size_bytes, uint64_t *value)
+static uint32_t bits_read(struct vcpu *u, enum reg_kind kind, struct vgic_word *p, uint32_t w)
 {
-    uint64_t in = 0;
-    enum reg_kind kind = kind_of(offset, &in);
-    if (kind == REG_NONE || (!is_dist && kind == REG_ROUTER)) return false;
-    if (kind == REG_PRIORITY) {
-        if (is_dist == (in >= 32)) access_priority(v, in, is_write, size_bytes, value);
-    } else if (kind == REG_CONFIG) {
-        if (!is_write) *value = is_dist == (in * 4 >= 32) ? read_config(&v->vgic, in * 4) : 0;
-    } else if (kind == REG_ROUTER) {
-        if (!is_write) *value = 0; /* affinity 0.0.0.0: the one core there is */
-    } else if (is_dist == (in >= 4)) {
-        access_bits(v, kind, (uint32_t)(in / 4), is_write, value);
+    if (kind == REG_GROUP) return p->group & p->allowed;
+    if (kind <= REG_DISABLE) return p->enabled;
+    vgic_sync(u, p, UINT32_MAX);
+    vgic_changed(u, w);
+    if (kind <= REG_UNPEND) return p->pending | (p->line & ~p->edge) | (w ? lines_pending(p) : 0);
+    return p->active;
+}
+
+static void bits_write(struct vcpu *u, enum reg_kind kind, struct vgic_word *p, uint32_t w,
+                       uint32_t bits)
+{
+    bits &= p->allowed; /* guards: T-303 */
+    vgic_sync(u, p, kind == REG_GROUP ? p->allowed : kind == REG_ENABLE ? 0 : bits);
+    if (kind == REG_GROUP) {
+        p->group = (p->group & ~p->allowed) | bits;
+    } else if (kind == REG_ENABLE) {
+        p->enabled |= bits;
+        if (w) lines_enable(p, bits, true);
+    } else if (kind == REG_DISABLE) {
+        p->enabled &= ~bits;
+        if (w) lines_enable(p, bits, false);
+        /* A level that waits to be taken goes back to the line, which may fall meanwhile. */
+        vgic_unpend(u, p, bits & p->phys & p->pending & ~p->active & ~p->edge);
+    } else if (kind == REG_PEND) {
+        p->pending |= bits;
+    } else if (kind == REG_UNPEND) {
+        vgic_unpend(u, p, bits);
+        for (uint32_t b = w ? bits & p->linked : 0; b; b &= b - 1) {
+            gic_unpend(p->pintid[__builtin_ctz(b)]);
+        }
+    } else if (kind == REG_ACTIVATE) {
+        vgic_activate(u, p, bits);
+    } else {
+        for (; bits; bits &= bits - 1) {
+            vgic_deactivate(u, w * 32 + (uint32_t)__builtin_ctz(bits));
+        }
     }
-    return true;
+    vgic_changed(u, w);
+}
+
+/* Five bits of priority, one byte each. */
+static uint64_t priority_access(struct vcpu *u, struct vgic_word *p, uint32_t first, bool is_write,
+                                uint32_t size_bytes, uint64_t in)
+{
+    uint64_t out = 0;
+    for (uint32_t i = 0; i < size_bytes; i++) {
+        uint32_t at = first + i;
+        if (!(p->allowed >> at & 1)) continue; /* guards: T-304 */
+        if (is_write) p->priority[at] = (uint8_t)(in >> (8 * i)) & 0xf8;
+        out |= (uint64_t)p->priority[at] << (8 * i);
+    }
+    if (is_write) vgic_sync(u, p, p->allowed);
+    return out;
+}
+
+/* Two bits each of which the upper one is set for edge. What a physical line or the SGIs are is fixed. */
+static uint64_t config_access(struct vcpu *u, struct vgic_word *p, uint32_t w, uint32_t first,
+                              bool is_write, uint64_t in)
+{
+    uint32_t free = w ? p->allowed & ~p->linked : 0; /* guards: T-305 */
+    uint64_t out = 0;
+    if (is_write) vgic_sync(u, p, free);
+    for (uint32_t i = 0; i < 16; i++) {
+        uint32_t bit = 1U << (first + i);
+        if (is_write && free & bit)
+            p->edge = in >> (2 * i + 1) & 1 ? p->edge | bit : p->edge & ~bit;
+        if (p->edge & p->allowed & bit) out |= 2UL << (2 * i);
+    }
+    if (is_write) vgic_changed(u, w);
+    return out;
+}
+
+static void route(struct vcpu *v, struct vgic_word *p, uint32_t i, uint64_t in)
+{
+    struct domain *d = v->domain;
+    uint32_t bit = 1U << i;
+    p->any = in & IROUTER_IRM ? p->any | bit : p->any & ~bit;
+    uint64_t affinity = in & (BITS(39, 32) | BITS(23, 0));
+    for (uint32_t k = 0; k < d->vcpu_count; k++) {
+        bool to = in & IROUTER_IRM || affinity == k;
+        p->routed[k] = to ? p->routed[k] | bit : p->routed[k] & ~bit;
+        if (affinity == k && p->linked & bit) gic_spi_target(p->pintid[i], d->vcpu[k].core);
+    }
+}
+
+/* GICD_IROUTER<n>, as a whole or in halves; the upper one holds Aff3, which is 0 here. */
+static uint64_t router_access(struct vcpu *v, uint64_t offset, bool is_write, uint64_t in)
+{
+    uint32_t intid = (uint32_t)(offset - 0x6000) / 8, i = intid & 31, bit = 1U << i;
+    if (offset & 4 || intid < 32 || !vgic_is_allowed(v, intid)) return 0; /* guards: T-306 */
+    struct vgic_word *p = &v->domain->dist.spi[intid / 32 - 1];
+    if (is_write) {
+        vgic_sync(v, p, bit);
+        route(v, p, i, in);
+        vgic_changed(v, intid / 32);
+    }
+    if (p->any & bit) return IROUTER_IRM;
+    for (uint32_t k = 0; k < v->domain->vcpu_count; k++) {
+        if (p->routed[k] & bit) return k;
+    }
+    return ROUTE_NOBODY;
+}
+
+/* Bitmaps, priorities and triggers: of vCPU u in an SGI frame (word 0), of the domain in the distributor (the others). */
+static uint64_t common_access(struct vcpu *u, bool is_dist, uint64_t offset, bool is_write,
+                              uint32_t size_bytes, uint64_t in)
+{
+    enum reg_kind kind = (enum reg_kind)slices[offset >> 7];
+    uint32_t first = kind == REG_PRIORITY ? (uint32_t)offset - 0x400
+                     : kind == REG_CONFIG ? ((uint32_t)offset - 0xc00) * 4
+                                          : ((uint32_t)offset & 0x7f) * 8;
+    uint32_t w = first / 32;
+    /* guards: T-307 */
+    if (kind == REG_NONE || w >= VGIC_WORDS || is_dist != (w != 0)) return 0;
+    if (size_bytes != 4 && kind != REG_PRIORITY) return 0; /* guards: T-308 */
+    struct vgic_word *p = w ? &u->domain->dist.spi[w - 1] : &u->vgic.own;
+    if (kind == REG_PRIORITY) {
+        return priority_access(u, p, first & 31, is_write, size_bytes, in);
+    }
+    if (kind == REG_CONFIG) return config_access(u, p, w, first & 31, is_write, in);
+    if (!is_write) return bits_read(u, kind, p, w);
+    bits_write(u, kind, p, w, (uint32_t)in);
+    return 0;
 }
 
 void vgic_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, uint32_t size_bytes,
                  uint64_t *value)
 {
-    struct vgic *g = &v->vgic;
-    uint64_t in = *value;
-    if (!is_write) *value = 0;
-    bool sgi_frame = !is_dist && offset >= 0x10000;
-    if ((is_dist || sgi_frame) && access_common(v, is_dist, sgi_frame ? offset - 0x10000 : offset,
-                                                is_write, size_bytes, value)) {
-        return;
+    struct domain *d = v->domain;
+    uint64_t in = *value, out = 0;
+    struct vcpu *u = v;
+    if (offset & (size_bytes - 1)) goto out; /* guards: T-309 */
+    if (is_dist && offset < 0x80) {
+        if (size_bytes != 4) goto out;
+        if (is_write && offset == 0) ctlr_write(v, (uint32_t)in);
+        out = dist_read(&d->dist, offset);
+        goto out;
     }
-    if (is_dist && offset == 0x0000) { /* GICD_CTLR: ARE and DS read as one */
-        if (is_write) g->ctlr = (uint32_t)in & 3;
-        if (!is_write) *value = g->ctlr | BIT(4) | BIT(6);
-    } else if (is_dist && offset == 0x0004 && !is_write) { /* GICD_TYPER: 10 ID bits, no LPIs */
-        *value = (VGIC_INTID_MAX / 32 - 1) | 9UL << 19;
-    } else if (!is_dist && offset == 0x0008 && !is_write) { /* GICR_TYPER: core 0, last */
-        *value = BIT(4);
-    } else if (!is_dist && offset == 0x0014) { /* GICR_WAKER: children follow at once */
-        if (is_write) g->waker = in & 2 ? 6 : 0;
-        if (!is_write) *value = g->waker;
-    } else if (offset == 0xffe8 && !is_write) { /* PIDR2: GICv3 */
-        *value = 0x3b;
+    if (!is_dist) {
+        if (offset / VGIC_GICR_BYTES >= d->vcpu_count) goto out; /* guards: T-310 */
+        u = &d->vcpu[offset / VGIC_GICR_BYTES];
+        offset %= VGIC_GICR_BYTES;
     }
+    if (offset == PIDR2_OFF) {
+        out = size_bytes == 4 ? PIDR2_VALUE : 0;
+    } else if (!is_dist && offset < GICR_SGI_FRAME) {
+        out = redist_access(u, offset, is_write, size_bytes, in);
+    } else if (is_dist && offset >> 13 == 3) {
+        if (size_bytes >= 4) out = router_access(v, offset, is_write, in);
+    } else {
+        offset -= is_dist ? 0 : GICR_SGI_FRAME;
+        if (offset < 0x1000 && size_bytes <= 4) {
+            out = common_access(u, is_dist, offset, is_write, size_bytes, in);
+        }
+    }
+out:
+    if (!is_write) *value = out;
 }

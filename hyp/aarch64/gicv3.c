@@ -11,7 +11,9 @@
 #define GICD_IGROUPR     0x0080
 #define GICD_ISENABLER   0x0100
 #define GICD_ICENABLER   0x0180
+#define GICD_ISPENDR     0x0200
 #define GICD_ICPENDR     0x0280
+#define GICD_ISACTIVER   0x0300
 #define GICD_ICACTIVER   0x0380
 #define GICD_IPRIORITYR  0x0400
 #define GICD_ICFGR       0x0c00
@@ -39,6 +41,7 @@ static struct {
     uint8_t *sgi[CORE_MAX]; /* SGI frame of each core's redistributor; set when the core starts */
     struct pa_range gicr;
     uint32_t spi_end;
+    uint32_t ppis[CORE_MAX]; /* guest-visible PPIs that are on */
 } gic;
 
 static err_t rwp_wait(void)
@@ -83,8 +86,9 @@ static err_t redist_start(uint8_t *frame)
     mmio_write8(sgi + GICD_IPRIORITYR + SGI_KICK, PRIO_EL2);
     mmio_write8(sgi + GICD_IPRIORITYR + PPI_HYP_TIMER, PRIO_EL2);
     mmio_write8(sgi + GICD_IPRIORITYR + PPI_MAINTENANCE, PRIO_EL2);
+    gic.ppis[this_core()->index] = 0;
     mmio_write32(sgi + GICD_ISENABLER,
-                 GUEST_PPIS | 1U << SGI_KICK | 1U << PPI_HYP_TIMER | 1U << PPI_MAINTENANCE);
+                 1U << SGI_KICK | 1U << PPI_HYP_TIMER | 1U << PPI_MAINTENANCE);
     return OK;
 }
 
@@ -154,15 +158,32 @@ void gic_enable(uint32_t intid, bool on)
                  1U << (intid & 31));
 }
 
-void gic_spi_route(uint32_t intid, bool edge)
+void gic_spi_target(uint32_t intid, uint32_t core)
+{
+    if (intid < 32 || intid >= gic.spi_end) return;
+    mmio_write64(gic.gicd + GICD_IROUTER + (uint64_t)intid * 8, core_at(core)->mpidr);
+}
+
+void gic_spi_route(uint32_t intid, bool edge, uint32_t core)
 {
     if (intid < 32 || intid >= gic.spi_end) return;
     uint8_t *cfg = gic.gicd + GICD_ICFGR + intid / 16 * 4;
     uint32_t shift = (intid & 15) * 2;
     mmio_write32(cfg, (mmio_read32(cfg) & ~(3U << shift)) | (edge ? 2U : 0U) << shift);
     mmio_write8(gic.gicd + GICD_IPRIORITYR + intid, PRIO_DOMAIN);
-    mmio_write64(gic.gicd + GICD_IROUTER + (uint64_t)intid * 8,
-                 SYSREG_READ(mpidr_el1) & 0xff00ffffffUL);
+    gic_spi_target(intid, core);
+}
+
+bool gic_is_pending(uint32_t intid)
+{
+    if (intid >= gic.spi_end) return false;
+    return mmio_read32(bank(intid) + GICD_ISPENDR + intid / 32 * 4) >> (intid & 31) & 1;
+}
+
+void gic_unpend(uint32_t intid)
+{
+    if (intid >= gic.spi_end) return;
+    mmio_write32(bank(intid) + GICD_ICPENDR + intid / 32 * 4, 1U << (intid & 31));
 }
 
 void gic_line_kill(uint32_t intid)
@@ -191,10 +212,19 @@ void gic_deactivate(uint32_t intid)
     SYSREG_WRITE(ICC_DIR, intid);
 }
 
+void gic_ppi_enable(uint32_t mask)
+{
+    uint32_t core = this_core()->index, changed = (mask ^ gic.ppis[core]) & GUEST_PPIS;
+    if (!changed) return;
+    gic.ppis[core] ^= changed;
+    mmio_write32(gic.sgi[core] + GICD_ISENABLER, changed & mask);
+    mmio_write32(gic.sgi[core] + GICD_ICENABLER, changed & ~mask);
+}
+
 uint32_t gic_ppi_active_take(void)
 {
     uint8_t *sgi = gic.sgi[this_core()->index];
-    uint32_t active = mmio_read32(sgi + 0x0300) & GUEST_PPIS; /* ISACTIVER0 */
+    uint32_t active = mmio_read32(sgi + GICD_ISACTIVER) & GUEST_PPIS;
     if (active) mmio_write32(sgi + GICD_ICACTIVER, active);
     return active;
 }
@@ -202,6 +232,6 @@ uint32_t gic_ppi_active_take(void)
 void gic_ppi_active_give(uint32_t mask)
 {
     if (mask & GUEST_PPIS) {
-        mmio_write32(gic.sgi[this_core()->index] + 0x0300, mask & GUEST_PPIS);
+        mmio_write32(gic.sgi[this_core()->index] + GICD_ISACTIVER, mask & GUEST_PPIS);
     }
 }

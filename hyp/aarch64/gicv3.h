@@ -22,8 +22,16 @@ void gic_core_stop(void);
 void gic_ipi(uint64_t mpidr);
 /** Enables or disables one interrupt at the distributor (SPI) or redistributor (PPI). */
 void gic_enable(uint32_t intid, bool on);
-/** Sets trigger, priority 0x80 and this core as target of an SPI. Context: EL2 boot. */
-void gic_spi_route(uint32_t intid, bool edge);
+/** Sets trigger, priority 0x80 and the target of an SPI. Context: EL2 boot. */
+void gic_spi_route(uint32_t intid, bool edge, uint32_t core);
+/** Another core becomes the target of an SPI. */
+void gic_spi_target(uint32_t intid, uint32_t core);
+/** Pending at the GIC, enabled or not, and not acknowledged yet. */
+bool gic_is_pending(uint32_t intid);
+/** Takes back what is latched as pending. */
+void gic_unpend(uint32_t intid);
+/** Which of the guest-visible PPIs (27, 30) are on at this core: those that the loaded vCPU enabled. */
+void gic_ppi_enable(uint32_t mask);
 /** Disable, clear pending, deactivate: the line is dead. */
 void gic_line_kill(uint32_t intid);
 uint32_t gic_ack(void);

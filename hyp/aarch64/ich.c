@@ -4,8 +4,7 @@
 
 #include "hyp/aarch64/sysreg.h"
 
-#define ICH_HCR_EN  BIT(0)
-#define ICH_HCR_UIE BIT(1)
+#define VMCR_EOIM BIT(9)
 
 void ich_start(void)
 {
@@ -21,6 +20,7 @@ void ich_save(struct vgic *g)
     g->lr[2] = SYSREG_READ(ICH_LR2);
     g->lr[3] = SYSREG_READ(ICH_LR3);
     g->vmcr = SYSREG_READ(ICH_VMCR);
+    g->ap0r0 = SYSREG_READ(ICH_AP0R0);
     g->ap1r0 = SYSREG_READ(ICH_AP1R0);
     g->hcr = SYSREG_READ(ICH_HCR);
 }
@@ -32,22 +32,18 @@ void ich_load(const struct vgic *g)
     SYSREG_WRITE(ICH_LR2, g->lr[2]);
     SYSREG_WRITE(ICH_LR3, g->lr[3]);
     SYSREG_WRITE(ICH_VMCR, g->vmcr);
+    SYSREG_WRITE(ICH_AP0R0, g->ap0r0);
     SYSREG_WRITE(ICH_AP1R0, g->ap1r0);
-    SYSREG_WRITE(ICH_HCR, g->hcr | ICH_HCR_EN);
+    SYSREG_WRITE(ICH_HCR, g->hcr | HCR_EN);
 }
+
+/* A list register's number is part of the instruction. */
+#define EACH_LR(n, DO) \
+    ((n) == 0 ? DO(ICH_LR0) : (n) == 1 ? DO(ICH_LR1) : (n) == 2 ? DO(ICH_LR2) : DO(ICH_LR3))
 
 uint64_t ich_lr_read(uint32_t n)
 {
-    switch (n) {
-    case 0:
-        return SYSREG_READ(ICH_LR0);
-    case 1:
-        return SYSREG_READ(ICH_LR1);
-    case 2:
-        return SYSREG_READ(ICH_LR2);
-    default:
-        return SYSREG_READ(ICH_LR3);
-    }
+    return EACH_LR(n, SYSREG_READ);
 }
 
 void ich_lr_write(uint32_t n, uint64_t value)
@@ -68,9 +64,22 @@ void ich_lr_write(uint32_t n, uint64_t value)
     }
 }
 
-void ich_underflow_set(bool on)
+uint64_t ich_empty(void)
 {
-    uint64_t hcr = SYSREG_READ(ICH_HCR);
-    uint64_t want = on ? hcr | ICH_HCR_UIE : hcr & ~ICH_HCR_UIE;
-    if (want != hcr) SYSREG_WRITE(ICH_HCR, want);
+    return SYSREG_READ(ICH_ELRSR);
+}
+
+uint64_t ich_hcr_read(void)
+{
+    return SYSREG_READ(ICH_HCR);
+}
+
+void ich_hcr_write(uint64_t value)
+{
+    SYSREG_WRITE(ICH_HCR, value);
+}
+
+bool ich_eoimode(void)
+{
+    return SYSREG_READ(ICH_VMCR) & VMCR_EOIM;
 }

@@ -146,6 +146,7 @@ void world_switch(struct vcpu *from, struct vcpu *to)
     sys_load(&to->sys);
     ich_load(&to->vgic);
     gic_ppi_active_give(to->vgic.ppi_active);
+    gic_ppi_enable(to->vgic.own.enabled);
     isb();
 }
 
@@ -262,15 +263,6 @@ struct world_syndrome world_syndrome(void)
 
 bool world_sysreg(struct vcpu *v, uint32_t iss, bool is_read, uint64_t *value)
 {
-    enum {
-        SGI1R = 0x3a3016,
-        SGI_FIELDS = 0x3ffc1e
-    }; /* Op0 3, Op1 0, CRn 12, CRm 11, Op2 5; Rt and direction masked */
-    if ((iss & SGI_FIELDS) == (SGI1R & SGI_FIELDS) && !is_read) {
-        if (*value & 1 || *value & BIT(40)) {
-            vgic_raise(v, (uint32_t)(*value >> 24 & 15)); /* to itself: one vCPU */
-        }
-        return true;
-    }
-    return false;
+    enum { ICC = 0x303016, FIELDS = 0x31fc1e }; /* Op0 3, Op1 0, CRn 12, CRm 11; any Op2 and Rt */
+    return (iss & FIELDS) == ICC && !is_read && vgic_sysreg_write(v, iss >> 17 & 7, *value);
 }

@@ -67,6 +67,7 @@ static inline void dsb_sy(void)
 #define ICH_MISR        S3_4_C12_C11_2
 #define ICH_ELRSR       S3_4_C12_C11_5
 #define ICH_VMCR        S3_4_C12_C11_7
+#define ICH_AP0R0       S3_4_C12_C8_0
 #define ICH_AP1R0       S3_4_C12_C9_0
 #define ICH_LR0         S3_4_C12_C12_0
 #define ICH_LR1         S3_4_C12_C12_1
