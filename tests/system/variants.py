@@ -29,13 +29,14 @@ def qemu_base(memory="1G", smp=1):
     return ["qemu-system-aarch64", *machine, "-m", memory, "-smp", str(smp)]
 
 
-def get(defines=(), autorun=None, images=(), stale=(), dts=None, check=True):
+def get(defines=(), autorun=None, images=(), stale=(), dts=None, check=True, hyp=None):
     """
     defines  ("STORAGE_IMAGE=\"storage-crash\"", ...): handed to the preprocessor of system.dts
     autorun  text of /autorun in the pack
     images   ((name, path), ...): files added to the pack, or put in the place of one, before hashes are taken
     stale    ((name, path), ...): put into the pack after hashes were taken: EL2 must refuse them
     dts      path of another system.dts
+    hyp      another EL2 of the build, e.g. "hyp-owner"
     check    False: without the build's own judge of manifests, to see what EL2 says
     """
     args = []
@@ -47,6 +48,8 @@ def get(defines=(), autorun=None, images=(), stale=(), dts=None, check=True):
         args += ["--stale", f"{name}={path}"]
     if dts:
         args += ["--dts", dts]
+    if hyp:
+        args += ["--hyp", os.path.join(ROOT, "build", "qemu-virt", hyp + ".elf")]
     if not check:
         args += ["--unchecked"]
     content = open(dts, encoding="utf-8").read() if dts else ""
