@@ -288,6 +288,7 @@ static uint64_t psci_cpu_on(struct domain *d, uint64_t target, uint64_t entry, u
     struct vcpu *v = &d->vcpu[target];
     if (v->state != VCPU_OFF || vcpu_is_loaded(v)) return PSCI_ALREADY_ON;
     if (core_power_on(v->core) != OK) return PSCI_FAILURE;
+    vgic_power_on(v);
     vcpu_reset(v, (ipa_t){ entry }, arg);
     return 0;
 }
