@@ -73,6 +73,7 @@ LIBFDT := -isystem third_party/libfdt/include -isystem $(FDT)
 hyp_CFLAGS    := $(BASE) $(NOFP) -fpie -fvisibility=hidden -isystem $(GCC_INCLUDE) $(LIBFDT) $(VIRTIO)
 kernel_CFLAGS := $(BASE) $(NOFP) -fno-pie -isystem $(GCC_INCLUDE) $(LIBFDT) $(VIRTIO)
 domain_CFLAGS := $(BASE) $(NOFP) -fno-pie -isystem $(GCC_INCLUDE) $(VIRTIO)
+guest_CFLAGS  := $(BASE) $(NOFP) -fpie -fvisibility=hidden -isystem $(GCC_INCLUDE) $(VIRTIO)
 user_CFLAGS   := $(BASE) -fno-pie -ftls-model=local-exec -D_GNU_SOURCE -isystem $(DEPS)/picolibc/include \
                  -isystem $(DEPS)/ext2fs/include -isystem $(GCC_INCLUDE) $(VIRTIO) \
                  -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix
@@ -81,6 +82,7 @@ LINK := -nostdlib -static -Wl,--build-id=none,--gc-sections,-z,max-page-size=409
 hyp_LDFLAGS    := $(LINK) $(hyp_LINK_LTO) -static-pie -Wl,--no-dynamic-linker,-z,text
 kernel_LDFLAGS := $(LINK) -no-pie
 domain_LDFLAGS := $(LINK) -no-pie
+guest_LDFLAGS  := $(LINK) -static-pie -Wl,--no-dynamic-linker,-z,text
 user_LDFLAGS   := $(LINK) -no-pie
 
 include scripts/rules.mk

@@ -18,7 +18,6 @@
 
 #define DOMAIN_RAM_ALIGN    MIB(2)
 #define DRIVER_DEVICE_INTID 32
-#define DRIVER_LINK_INTID   48
 
 const void *boot_file(const struct boot *b, const struct manifest_file *file, const char **why)
 {
@@ -138,6 +137,11 @@ static err_t map_driver_ram(struct domain *d, const struct image_header *h)
                   d->ram.size_bytes - fixed, S2_MEM_RW);
 }
 
+static err_t map_guest_ram(struct domain *d)
+{
+    return s2_map(&d->s2, (ipa_t){ DOMAIN_RAM_IPA }, d->ram.start, d->ram.size_bytes, S2_MEM_RWX);
+}
+
 static void vcpu_setup(struct domain *d)
 {
     uint64_t hz = arch_freq_hz();
@@ -169,18 +173,22 @@ static bool build_canary(struct domain *d)
     return true;
 }
 
-static void build_driver(struct boot *b, struct domain *d)
+/* A driver domain, or a stock guest: its image is a bundle, code and data as it likes, and it has a PL011. */
+static void build_domain(struct boot *b, struct domain *d)
 {
     const char *why, *name = d->conf->image.name;
-    struct image_header h;
-    const void *image = boot_image(b, &d->conf->image, &h, &why);
+    uint64_t bytes = d->conf->image.size_bytes;
+    bool is_guest = d->conf->kind == MANIFEST_GUEST;
+    struct image_header h = { .text_bytes = bytes, .mem_bytes = bytes };
+    const void *image = is_guest ? boot_file(b, &d->conf->image, &why)
+                                 : boot_image(b, &d->conf->image, &h, &why);
     if (!image) {
         refuse(d, name, why);
         return;
     }
-    uint64_t bytes = d->conf->image.size_bytes;
     d->ram = boot_memory_take(d->conf->memory_bytes, DOMAIN_RAM_ALIGN, false);
-    d->pristine = boot_memory_take(ALIGN_UP(bytes, PAGE_SIZE), PAGE_SIZE, false);
+    d->pristine =
+            boot_memory_take(ALIGN_UP(bytes, PAGE_SIZE), is_guest ? MIB(2) : PAGE_SIZE, false);
     if (!d->ram.size_bytes || !d->pristine.size_bytes ||
         h.mem_bytes > d->ram.size_bytes - PAGE_SIZE) {
         refuse(d, name, "does not fit in memory");
@@ -189,15 +197,18 @@ static void build_driver(struct boot *b, struct domain *d)
     memcpy((void *)(uintptr_t)d->pristine.start.raw, image, bytes);
     d->pristine.size_bytes = bytes;
     d->image_mem_bytes = h.mem_bytes;
+    d->code_bytes = h.text_bytes;
     d->memory_bytes = d->ram.size_bytes;
     d->gicd_ipa.raw = DOMAIN_GICD_IPA;
     d->gicr_ipa.raw = DOMAIN_GICR_IPA;
-    if (mmu_keep_ro(d->pristine) != OK || s2_create(&d->s2) != OK || map_driver_ram(d, &h) != OK) {
+    if (mmu_keep_ro(d->pristine) != OK || s2_create(&d->s2) != OK ||
+        (is_guest ? map_guest_ram(d) : map_driver_ram(d, &h)) != OK) {
         refuse(d, name, "cannot be mapped: EL2's page pool is too small");
         return;
     }
     if (!boot_devices(b, d)) return;
     vcpu_setup(d);
+    if (is_guest) vgic_allow(&d->vcpu[0], GUEST_UART_INTID, false, 0);
     d->state = DOMAIN_LOADED;
 }
 
@@ -212,6 +223,47 @@ static uint32_t main_intid_take(struct domain *main_domain)
     boot_refuse("hyp: no interrupt number left for main's links");
 }
 
+/* Where the client sees the link: main in its own RAM, a guest at the fixed places. */
+static void place_client(struct link *l, uint32_t nth)
+{
+    if (l->client->index != 0) {
+        l->client_regs.raw = DOMAIN_LINK_IPA + nth * PAGE_SIZE;
+        l->client_window.raw = l->conf->client_memory ? DOMAIN_RAM_IPA
+                                                      : GUEST_WINDOW_IPA + nth * DOMAIN_WINDOW_STEP;
+        l->client_intid = DOMAIN_LINK_INTID + nth;
+        vgic_allow(&l->client->vcpu[0], l->client_intid, true, 0);
+        return;
+    }
+    struct pa_range regs = boot_memory_take(PAGE_SIZE, PAGE_SIZE,
+                                            false); /* never mapped anywhere: accesses trap */
+    if (!regs.size_bytes) boot_refuse("hyp: link %s: no memory for its registers", l->conf->name);
+    l->client_regs.raw = regs.start.raw;
+    l->client_window.raw = l->window.start.raw;
+    l->client_intid = main_intid_take(l->client);
+}
+
+/* With client_memory the window is RAM of the client, which has it already. */
+static void make_window(struct link *l)
+{
+    if (l->conf->client_memory) {
+        l->window = l->client->ram;
+        return;
+    }
+    l->window = boot_memory_take(l->conf->window_bytes, DOMAIN_RAM_ALIGN, false);
+    if (!l->window.size_bytes) {
+        boot_refuse("hyp: no memory for the window of link %s: give the machine more RAM",
+                    l->conf->name);
+    }
+    memset((void *)(uintptr_t)l->window.start.raw, 0, l->window.size_bytes);
+}
+
+static err_t map_client_window(const struct link *l)
+{
+    if (l->conf->client_memory) return OK;
+    return s2_map(&l->client->s2, l->client_window, l->window.start, l->window.size_bytes,
+                  S2_MEM_RW);
+}
+
 static err_t map_server_window(const struct link *l)
 {
     uint64_t ro = l->conf->own_client ? LINK_SERVER_RO_BYTES(l->conf->queue_count) : 0;
@@ -223,36 +275,28 @@ static err_t map_server_window(const struct link *l)
                   l->window.size_bytes - ro, S2_MEM_RW);
 }
 
-static void build_link(struct boot *b, const struct manifest_link *conf, uint32_t nth)
+/* nth: links that each domain has already. */
+static void build_link(const struct manifest_link *conf, uint32_t nth[DOMAIN_MAX])
 {
     struct link *l = link_create(conf);
     l->server = domain_at(conf->server);
     l->client = domain_at(conf->client);
     l->present = l->server->state != DOMAIN_ABSENT && l->client->state != DOMAIN_ABSENT;
     if (!l->present) {
-        log_line("hyp: link %s: absent, %s was refused", conf->name, l->server->name);
+        log_line("hyp: link %s: absent, %s was refused", conf->name,
+                 (l->server->state == DOMAIN_ABSENT ? l->server : l->client)->name);
         return;
     }
-    l->window = boot_memory_take(conf->window_bytes, DOMAIN_RAM_ALIGN, false);
-    struct pa_range regs = boot_memory_take(PAGE_SIZE, PAGE_SIZE,
-                                            false); /* never mapped anywhere: accesses trap */
-    if (!l->window.size_bytes || !regs.size_bytes) {
-        boot_refuse("hyp: no memory for the window of link %s: give the machine more RAM",
-                    conf->name);
-    }
-    memset((void *)(uintptr_t)l->window.start.raw, 0, l->window.size_bytes);
-    l->client_window.raw = l->window.start.raw;
-    l->client_regs.raw = regs.start.raw;
-    l->server_window.raw = DOMAIN_WINDOW_IPA + nth * DOMAIN_WINDOW_STEP;
-    l->server_regs.raw = DOMAIN_LINK_IPA + nth * PAGE_SIZE;
-    l->server_intid = DRIVER_LINK_INTID + nth;
-    l->client_intid = main_intid_take(l->client);
+    uint32_t at_server = nth[conf->server]++, at_client = nth[conf->client]++;
+    make_window(l);
+    place_client(l, at_client);
+    l->server_window.raw = DOMAIN_WINDOW_IPA + at_server * DOMAIN_WINDOW_STEP;
+    l->server_regs.raw = DOMAIN_LINK_IPA + at_server * PAGE_SIZE;
+    l->server_intid = DOMAIN_LINK_INTID + at_server;
     vgic_allow(&l->server->vcpu[0], l->server_intid, true, 0);
-    if (map_server_window(l) != OK || s2_map(&l->client->s2, l->client_window, l->window.start,
-                                             l->window.size_bytes, S2_MEM_RW) != OK) {
+    if (map_server_window(l) != OK || map_client_window(l) != OK) {
         boot_refuse("hyp: link %s: its window cannot be mapped", conf->name);
     }
-    (void)b;
 }
 
 void boot_domains(struct boot *b)
@@ -273,12 +317,11 @@ void boot_domains(struct boot *b)
         } else if (d->conf->kind == MANIFEST_CANARY) {
             if (!build_canary(d)) refuse(d, "its memory", "is not there");
         } else {
-            build_driver(b, d);
+            build_domain(b, d);
         }
     }
     uint32_t nth[DOMAIN_MAX] = { 0 };
     for (uint32_t i = 0; i < m->link_count; i++) {
-        uint32_t server = m->link[i].server;
-        build_link(b, &m->link[i], nth[server]++);
+        build_link(&m->link[i], nth);
     }
 }

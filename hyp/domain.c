@@ -115,6 +115,11 @@ void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint
     link_client_died(d);
     log_line("%s: died: %s, detail 0x%lx, info 0x%lx, pc 0x%lx, generation %u", d->name,
              cause_text[cause], detail, info, d->death.pc, d->generation);
+    domain_event();
+}
+
+void domain_event(void)
+{
     struct domain *main_domain = &domains.table[0];
     vgic_raise(&main_domain->vcpu[0], main_domain->event_intid);
 }

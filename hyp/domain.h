@@ -45,6 +45,7 @@ struct domain {
     struct pa_range ram;      /* drivers: the one block; main: block 0 is where its image lies */
     struct pa_range pristine; /* sealed copy of the image file, EL2 memory */
     uint64_t image_mem_bytes; /* file plus bss */
+    uint64_t code_bytes;      /* of the file, from its start: made good for instruction fetch */
     uint64_t memory_bytes;    /* RAM in all */
     uint32_t event_intid;     /* main: some domain died */
     struct s2 s2;
@@ -90,6 +91,8 @@ void domain_vcpu_left(struct vcpu *v);
 /** True while some core has registers of a vCPU of d. */
 bool domain_is_loaded(const struct domain *d);
 
+/** Raises main's event interrupt: a domain died, or a guest's console has output. Context: EL2, any. */
+void domain_event(void);
 /** Makes the next domain in order of the manifest. Context: EL2 boot. */
 struct domain *domain_add(const struct manifest_domain *conf);
 /** The domain whose device has this SMMU stream, or NULL. */

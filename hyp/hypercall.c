@@ -18,6 +18,7 @@
 #include "hyp/stats.h"
 #include "hyp/trace.h"
 #include "hyp/trap.h"
+#include "hyp/vuart.h"
 #include "lib/string.h"
 
 struct hyp_stats hyp_stats;
@@ -214,6 +215,33 @@ static err_t call_domain_dump(struct vcpu *v)
     return OK;
 }
 
+/* A stock guest named by x1. */
+static struct domain *guest_of(const struct vcpu *v)
+{
+    struct domain *d = driver_of(v);
+    return d && d->conf->kind == MANIFEST_GUEST ? d : NULL; /* guards: T-603 */
+}
+
+static err_t call_console_read(struct vcpu *v)
+{
+    struct domain *d = guest_of(v);
+    if (!d) return ERR_NO_ENTRY;
+    uint8_t bytes[32] = { 0 };
+    v->regs.x[2] = vuart_take(d, bytes, sizeof bytes);
+    memcpy(&v->regs.x[3], bytes, sizeof bytes);
+    return OK;
+}
+
+static err_t call_console_write(struct vcpu *v)
+{
+    struct domain *d = guest_of(v);
+    uint64_t count = v->regs.x[2];
+    if (!d) return ERR_NO_ENTRY;
+    if (count > 24) return ERR_RANGE; /* guards: T-604 */
+    v->regs.x[1] = vuart_give(d, (const uint8_t *)&v->regs.x[3], (uint32_t)count);
+    return OK;
+}
+
 static err_t call_trace_read(struct vcpu *v)
 {
     struct trace_rec rec;
@@ -239,7 +267,7 @@ static err_t call_stats(struct vcpu *v)
 }
 
 typedef err_t (*call_handler)(struct vcpu *);
-#define CALL_COUNT 16
+#define CALL_COUNT 19
 #define AT(id)     [(id)-HVC_BASE]
 static const call_handler calls[CALL_COUNT] = {
     AT(HVC_LOG_WRITE) = call_log_write,
@@ -256,6 +284,8 @@ static const call_handler calls[CALL_COUNT] = {
     AT(HVC_YIELD) = call_yield,
     AT(HVC_LINK_KICK) = link_kick,
     AT(HVC_LINK_WAIT) = link_wait,
+    AT(HVC_CONSOLE_READ) = call_console_read,
+    AT(HVC_CONSOLE_WRITE) = call_console_write,
 };
 #define FIRST_FOR_MAIN (HVC_LOG_READ - HVC_BASE)
 

@@ -2,7 +2,6 @@
 /* The rebirth sequence: a dead domain is stilled, scrubbed, filled from its pristine image and started. */
 #include "hyp/life.h"
 
-#include "abi/image.h"
 #include "abi/trace.h"
 #include "hyp/aarch64/switch.h"
 #include "hyp/arch.h"
@@ -14,6 +13,7 @@
 #include "hyp/link.h"
 #include "hyp/owner.h"
 #include "hyp/trace.h"
+#include "hyp/vuart.h"
 #include "lib/string.h"
 
 #define VTIMER_INTID         27
@@ -44,6 +44,11 @@ enum piece {
     PIECE_WAIT, /* another core has to come by first, or a device needs time */
     PIECE_FAIL  /* no proof that the device is still */
 };
+
+static bool is_guest(const struct domain *d)
+{
+    return d->conf->kind == MANIFEST_GUEST;
+}
 
 static enum piece step_park(struct domain *d)
 {
@@ -122,11 +127,10 @@ static enum piece step_reload(struct domain *d)
 {
     const uint8_t *image =
             (const uint8_t *)(uintptr_t)d->pristine.start.raw; /* EL2 memory: VA = PA */
-    uint64_t text_bytes = ((const struct image_header *)image)->text_bytes;
     uint64_t file_bytes = MIN(d->pristine.size_bytes, d->ram.size_bytes - BOOTINFO_RANGE_BYTES);
     uint64_t at = d->rebirth.progress;
-    bool is_code = at < text_bytes;
-    uint64_t part_end = is_code ? MIN(text_bytes, file_bytes) : file_bytes;
+    bool is_code = at < d->code_bytes;
+    uint64_t part_end = is_code ? MIN(d->code_bytes, file_bytes) : file_bytes;
     uint64_t size_bytes = reach(d, at, MIN(COPY_BYTES, part_end - at));
     arch_mem_copy_in((pa_t){ d->ram.start.raw + at }, image + at, size_bytes, is_code);
     d->rebirth.progress += size_bytes;
@@ -135,7 +139,8 @@ static enum piece step_reload(struct domain *d)
 
 static enum piece step_bootinfo(struct domain *d)
 {
-    static struct bootinfo info; /* one core steps at a time; too big for EL2's stack */
+    static struct bootinfo info;        /* one core steps at a time; too big for EL2's stack */
+    if (is_guest(d)) return PIECE_DONE; /* it has a device tree */
     life_bootinfo(d, &info);
     uint64_t at = d->ram.start.raw + d->ram.size_bytes - BOOTINFO_RANGE_BYTES;
     arch_mem_copy_in((pa_t){ at }, &info, sizeof(info), false);
@@ -159,6 +164,7 @@ static enum piece step_fp_drop(struct domain *d)
 static enum piece step_vgic_reset(struct domain *d)
 {
     for (uint32_t i = 0; i < d->vcpu_count; i++) vgic_reset(&d->vcpu[i]);
+    vuart_reset(d);
     return PIECE_DONE;
 }
 
@@ -174,16 +180,31 @@ static enum piece step_generation(struct domain *d)
     return PIECE_DONE;
 }
 
+static void start(struct domain *d, uint64_t entry, uint64_t arg)
+{
+    vcpu_reset(&d->vcpu[0], (ipa_t){ entry }, arg);
+    d->state = DOMAIN_RUNNING;
+    trace(TRACE_START, d->index, d->generation, 0);
+}
+
+void life_start_ready(struct domain *d)
+{
+    if (d->state != DOMAIN_LOADED || !is_guest(d) || !link_client_is_ready(d)) return;
+    start(d, GUEST_IMAGE_IPA, DOMAIN_RAM_IPA);
+}
+
 static enum piece step_start(struct domain *d)
 {
-    uint64_t info_ipa = DOMAIN_RAM_IPA + d->ram.size_bytes - BOOTINFO_RANGE_BYTES;
     if (core_power_on(d->vcpu[0].core) != OK) {
         log_line("hyp: %s: core %u does not start", d->name, d->vcpu[0].core);
         return PIECE_FAIL;
     }
-    vcpu_reset(&d->vcpu[0], (ipa_t){ DOMAIN_RAM_IPA }, info_ipa);
-    d->state = DOMAIN_RUNNING;
-    trace(TRACE_START, d->index, d->generation, 0);
+    if (is_guest(d)) {
+        d->state = DOMAIN_LOADED;
+        life_start_ready(d);
+        return PIECE_DONE;
+    }
+    start(d, DOMAIN_RAM_IPA, DOMAIN_RAM_IPA + d->ram.size_bytes - BOOTINFO_RANGE_BYTES);
     link_server_started(d);
     return PIECE_DONE;
 }

@@ -19,6 +19,8 @@ enum step_verdict life_step(struct domain *d, uint64_t *after_ns);
  * Context  EL2 boot, before the first domain runs; unbounded
  */
 void life_first_start(struct domain *d);
+/** Starts a loaded guest once all its links are published; nothing otherwise. Context: EL2, any; O(links). */
+void life_start_ready(struct domain *d);
 /** Builds the bootinfo of a driver domain's next incarnation. Context: EL2, life.c's sequence. */
 void life_bootinfo(const struct domain *d, struct bootinfo *out);
 /** Bytes of the last dump (struct domain_dump) at [offset, offset + 32); returns the count, *total its size, 0 when there is none. */

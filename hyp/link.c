@@ -368,3 +368,12 @@ void link_client_died(struct domain *client)
         link_reset(l);
     }
 }
+
+bool link_client_is_ready(const struct domain *client)
+{
+    for (uint32_t i = 0; i < links.count; i++) {
+        const struct link *l = &links.all[i];
+        if (l->client == client && l->present && !l->published) return false;
+    }
+    return true;
+}

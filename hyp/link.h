@@ -114,6 +114,8 @@ void link_server_reborn(struct domain *server);
 void link_server_offer(struct domain *server, uint32_t held, uint32_t gone);
 /** True when d is the link's server and its incarnations get the link. */
 bool link_is_offered(const struct link *l, const struct domain *d);
+/** True when every link that this domain uses is published. Context: EL2, any; O(links). */
+bool link_client_is_ready(const struct domain *client);
 /** A client died (or main reboots): queues unready, server told to reset. */
 void link_client_died(struct domain *client);
 

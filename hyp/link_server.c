@@ -5,6 +5,7 @@
 
 #include "abi/trace.h"
 #include "hyp/arch.h"
+#include "hyp/life.h"
 #include "hyp/link.h"
 #include "hyp/trace.h"
 #include "lib/string.h"
@@ -90,7 +91,8 @@ static err_t publish(struct link *l, uint32_t value)
     l->wait[LINK_WAIT_SERVER].since_ticks = 0;
     trace(TRACE_PUBLISH, l->server->index, l->index, l->incarnation);
     link_tell_change(l);
-    if (link_is_live(l)) { /* a stock client that goes on: there may be work already */
+    life_start_ready(l->client); /* a stock guest waits for its links */
+    if (link_is_live(l)) {       /* a stock client that goes on: there may be work already */
         l->in_use = true;
         link_event(l, LINK_EV_STATUS | LINK_EV_DOORBELL);
     }

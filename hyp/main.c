@@ -162,7 +162,7 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
     unlisted_report();
     boot_main_domain(&boot);
     for (uint32_t i = 1; i < domain_count(); i++) {
-        if (domain_at(i)->state == DOMAIN_LOADED && domain_at(i)->conf->kind == MANIFEST_DRIVER) {
+        if (domain_at(i)->state == DOMAIN_LOADED && domain_at(i)->conf->kind != MANIFEST_CANARY) {
             life_first_start(domain_at(i));
         }
     }

@@ -83,14 +83,6 @@ static INIT_CODE bool check_file(struct judge *j, const struct manifest_file *fi
     return any != 0 ? true : fail(j, MANIFEST_HASH, file->name);
 }
 
-/* All that a domain is filled from. Only guests have an initrd and a device tree, and the tree is a must. */
-static INIT_CODE bool check_files(struct judge *j, const struct manifest_domain *d)
-{
-    if (!check_file(j, &d->image)) return false;
-    if (d->kind != MANIFEST_GUEST) return true;
-    return check_file(j, &d->dtb) && (d->initrd.name[0] == '\0' || check_file(j, &d->initrd));
-}
-
 /* What every domain but main and every window take must leave enough for main. */
 static INIT_CODE bool check_memory(struct judge *j)
 {
@@ -254,7 +246,7 @@ static INIT_CODE bool check_domains(struct judge *j)
         if (d != m->domain && d->kind == MANIFEST_MAIN) return fail(j, MANIFEST_NO_MAIN, "");
         if (d->kind == MANIFEST_CANARY) continue;
         if (!CHECK_NAMES(j, d->device, d->device_count, d->name, "device")) return false;
-        if (!check_files(j, d) || !check_cpu(j, d) || !check_devices(j, d)) return false;
+        if (!check_file(j, &d->image) || !check_cpu(j, d) || !check_devices(j, d)) return false;
     }
     return true;
 }

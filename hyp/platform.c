@@ -390,6 +390,7 @@ INIT_CODE void platform_wipe_seeds(void *fdt)
     int chosen = fdt_path_offset(fdt, "/chosen");
     for (size_t i = 0; chosen >= 0 && i < ARRAY_COUNT(seed_names); i++) {
         /* Its value is overwritten, too. Again: a tree may have it twice. */
-        while (fdt_nop_property(fdt, chosen, seed_names[i]) == 0) {}
+        while (fdt_nop_property(fdt, chosen, seed_names[i]) == 0) {
+        }
     }
 }

@@ -15,6 +15,7 @@
 #include "hyp/sched.h"
 #include "hyp/stats.h"
 #include "hyp/trace.h"
+#include "hyp/vuart.h"
 
 enum trap_verdict { TRAP_RESUME, TRAP_SKIP, TRAP_INJECT_UNDEF, TRAP_INJECT_ABORT };
 
@@ -133,6 +134,10 @@ static err_t emulate(struct vcpu *v, ipa_t ipa, bool is_write, uint32_t size_byt
     }
     if (ipa.raw - d->gicr_ipa.raw < d->vcpu_count * VGIC_GICR_BYTES) {
         vgic_access(v, false, ipa.raw - d->gicr_ipa.raw, is_write, size_bytes, value);
+        return OK;
+    }
+    if (d->conf->kind == MANIFEST_GUEST && ipa.raw - GUEST_UART_IPA < VUART_BYTES) {
+        vuart_access(d, ipa.raw - GUEST_UART_IPA, is_write, value);
         return OK;
     }
     if (d->conf->dma == MANIFEST_DMA_GUARD && guard_access(d, ipa, is_write, size_bytes, value)) {

@@ -92,8 +92,8 @@ void watchdog_doorbell(struct link *l)
 {
     for (uint32_t i = 0; i < l->conf->queue_count; i++) {
         const struct link_queue *q = &l->queue[i];
-        if (q->ready && (arch_load16(q->used_idx) != q->done ||
-                         arch_load16(q->avail_idx) != q->avail_seen)) {
+        if (q->ready &&
+            (arch_load16(q->used_idx) != q->done || arch_load16(q->avail_idx) != q->avail_seen)) {
             watchdog_look(l, arch_ticks());
             return;
         }

@@ -33,6 +33,8 @@ err_t sys_domain_call(struct thread *t)
     case HVC_DOMAIN_KILL:
     case HVC_DOMAIN_LINKS:
     case HVC_DOMAIN_STEP:
+    case HVC_CONSOLE_READ:
+    case HVC_CONSOLE_WRITE:
         need = RIGHT_MANAGE;
         break;
     default:

@@ -48,7 +48,7 @@ struct binding {
 #define PLACE(type, field) \
     .offset = offsetof(struct type, field), .bytes = sizeof(((struct type *)0)->field)
 
-/* The first two are all that a canary may have, the last ones are for guests only. */
+/* The first two are all that a canary may have. */
 static const struct binding domain_bindings[] = {
     { "kind", VALUE_WORD, .words = "main\0driver\0canary\0guest\0", PLACE(manifest_domain, kind) },
     { "memory", VALUE_U64, PLACE(manifest_domain, memory_bytes) },
@@ -64,20 +64,11 @@ static const struct binding domain_bindings[] = {
     { "on-violation", VALUE_WORD, .words = "kill\0inject\0", PLACE(manifest_domain, on_violation) },
     { "pmu", VALUE_FLAG, PLACE(manifest_domain, pmu) },
     { "params", VALUE_TEXT, PLACE(manifest_domain, params) },
-    { "initrd", VALUE_TEXT, PLACE(manifest_domain, initrd.name) },
-    { "initrd-hash", VALUE_HASH, PLACE(manifest_domain, initrd.hash) },
-    { "initrd-place", VALUE_PLACE, PLACE(manifest_domain, initrd.offset) },
-    { "dtb", VALUE_TEXT, PLACE(manifest_domain, dtb.name) },
-    { "dtb-hash", VALUE_HASH, PLACE(manifest_domain, dtb.hash) },
-    { "dtb-place", VALUE_PLACE, PLACE(manifest_domain, dtb.offset) },
-    { "console", VALUE_FLAG, PLACE(manifest_domain, console) },
 };
 #define SEEN_KIND         BIT(0)
 #define SEEN_CANARY       (BIT(0) | BIT(1))
 #define SEEN_IMAGE        BIT(2)
 #define SEEN_ON_VIOLATION BIT(11)
-#define SEEN_DTB          BIT(17)
-#define SEEN_GUEST        BITS(20, 14)
 
 static const struct binding device_bindings[] = {
     { "path", VALUE_TEXT, PLACE(manifest_device, path) },
@@ -285,11 +276,8 @@ static bool read_domain(struct reader *r, struct manifest_domain *d)
                                              : fail(r, MANIFEST_BAD_PROPERTY, "kind");
     }
     if (!need(r, SEEN_IMAGE, "image")) return false;
-    if (d->kind == MANIFEST_GUEST) {
-        if (!need(r, SEEN_DTB, "dtb")) return false;
-        if ((r->seen & SEEN_ON_VIOLATION) == 0) d->on_violation = MANIFEST_INJECT;
-    } else if ((r->seen & SEEN_GUEST) != 0) {
-        return fail(r, MANIFEST_BAD_PROPERTY, "kind");
+    if (d->kind == MANIFEST_GUEST && (r->seen & SEEN_ON_VIOLATION) == 0) {
+        d->on_violation = MANIFEST_INJECT;
     }
     int child;
     fdt_for_each_subnode(child, r->fdt, r->node)

@@ -5,9 +5,8 @@
   mkpack.py --hyp hyp.elf --dts system.dts [--define NAME=VALUE]... --images DIR... --out DIR
             [--autorun FILE] [--image NAME=FILE]... [--stale NAME=FILE]... --manifest TOOL [--facts FIRMWARE.dtb] [--pack-name NAME]
 
-The manifest names images (`image = "storage"`); NAME.img or NAME is looked for in the folders of --images; a
-guest's `initrd` and `dtb` likewise. --image puts another
-file in the place of one before hashes are taken, --stale after: EL2 must refuse that one. TOOL (scripts/manifest.c) compiles
+The manifest names images (`image = "storage"`); NAME.img is looked for in the folders of --images. Of a stock guest's image
+and NAME.initrd, when there is one, a bundle is made for each guest (scripts/mkguest.py). --image puts another file in the place of one before hashes are taken, --stale after: EL2 must refuse that one. TOOL (scripts/manifest.c) compiles
 the manifest into the struct that EL2 reads, and judges it against --facts. It is the pack's first file, so that EL2 finds
 it without looking. Same input, same bytes out.
 """
@@ -20,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 
+import mkguest
+
 HASH_BYTES = 32
-FDT_BEGIN_NODE, FDT_END_NODE, FDT_PROP, FDT_NOP, FDT_END = 1, 2, 3, 4, 9
 CPIO_HEADER_BYTES = 110
 DATA_ALIGN = 8
 
@@ -46,44 +46,44 @@ def compile_dts(source):
     return run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", "-", "-"], source)
 
 
-FILE_PROPERTIES = (b"image", b"initrd", b"dtb")  # those that name a file of the pack
 MANIFEST = "manifest"
 MANIFEST_AT = 128  # MANIFEST_PACK_OFFSET
 
 
-def image_nodes(dtb):
-    """(path, property, file name) of every property that names a file, in tree order."""
-    _, _, struct_at, strings_at = struct.unpack_from(">4I", dtb)
-    found, path, at = [], [], struct_at
-    while True:
-        token = struct.unpack_from(">I", dtb, at)[0]
-        at += 4
-        if token == FDT_BEGIN_NODE:
-            end = dtb.index(b"\0", at)
-            path.append(dtb[at:end].decode())
-            at = (end + 4) & ~3
-        elif token == FDT_END_NODE:
-            path.pop()
-        elif token == FDT_PROP:
-            size, name_at = struct.unpack_from(">2I", dtb, at)
-            at += 8
-            name = dtb[strings_at + name_at:dtb.index(b"\0", strings_at + name_at)]
-            if name in FILE_PROPERTIES:
-                found.append((path[1:], name.decode(), dtb[at:at + size].rstrip(b"\0").decode()))
-            at = (at + size + 3) & ~3
-        elif token == FDT_END:
-            return found
-        elif token != FDT_NOP:
-            raise Refused("dtc gave a tree this script cannot read")
+def image_nodes(tree):
+    """[path, file name] of every node with an `image` property, in tree order."""
+    found, waiting = [], [([], tree)]
+    while waiting:
+        path, node = waiting.pop(0)
+        if "image" in node["props"]:
+            found.append([path, mkguest.text(node, "image")])
+        waiting = [(path + [name], child) for name, child in node["nodes"].items()] + waiting
+    return found
+
+
+def bundle_guests(tree, nodes, files, folders):
+    """In nodes and files, puts GUEST-bundle in the place of each stock guest's image."""
+    for name in mkguest.guests(tree):
+        node = next(n for n in nodes if n[0] == ["domains", name])
+        initrds = [os.path.join(d, node[1] + ".initrd") for d in folders]
+        path = next((p for p in initrds if os.path.isfile(p)), None)
+        initrd = None
+        if path:
+            with open(path, "rb") as f:
+                initrd = f.read()
+        files[name + "-bundle"] = mkguest.bundle(tree, name, files[node[1]], initrd)
+        node[1] = name + "-bundle"
+    for image in set(files) - {image for _, image in nodes}:
+        del files[image]
 
 
 def file_fragment(nodes, digests, places):
-    """A piece of dts that says of every file its hash, and where in the pack it is."""
+    """A piece of dts that says of every image its hash, and where in the pack it is."""
     lines = []
-    for path, name, file in nodes:
+    for path, image in nodes:
         opening = " ".join(f"{part} {{" for part in path)
-        where = " ".join(str(n) for n in places[file])
-        lines.append(f"/ {{ {opening} {name}-hash = [{digests[file]}]; {name}-place = <{where}>; {'}; ' * len(path)}}};")
+        where = " ".join(str(n) for n in places[image])
+        lines.append(f"/ {{ {opening} image = \"{image}\"; image-hash = [{digests[image]}]; image-place = <{where}>; {'}; ' * len(path)}}};")
     return "\n".join(lines).encode()
 
 
@@ -92,9 +92,7 @@ def load_images(names, folders, replaced):
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             raise Refused(f"image \"{name}\": not a file name")
-        candidates = [os.path.join(d, name + end) for d in folders for end in (".img", "")]
-        if name in replaced:
-            candidates = [replaced[name]]
+        candidates = [replaced[name]] if name in replaced else [os.path.join(d, name + ".img") for d in folders]
         path = next((c for c in candidates if os.path.isfile(c)), None)
         if path is None:
             raise Refused(f"image \"{name}\" is named by the manifest and not built (looked for {' '.join(candidates)})")
@@ -184,8 +182,10 @@ def pairs(items):
 
 def build(args):
     source = preprocess(args.dts, args.define)
-    nodes = image_nodes(compile_dts(source))
-    files = load_images(sorted({image for _, _, image in nodes}), args.images, pairs(args.image))
+    tree = mkguest.tree_of(compile_dts(source))
+    nodes = image_nodes(tree)
+    files = load_images(sorted({image for _, image in nodes}), args.images, pairs(args.image))
+    bundle_guests(tree, nodes, files, args.images)
     for name, path in pairs(args.image).items():
         if name not in files:
             with open(path, "rb") as f:
@@ -227,7 +227,7 @@ def parse(argv):
 def main(argv):
     try:
         build(parse(argv))
-    except (Refused, OSError) as e:
+    except (Refused, mkguest.Refused, OSError) as e:
         print(f"mkpack: {e}", file=sys.stderr)
         return 1
     return 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# How the four kinds of program are compiled and linked: hyp (EL2), kernel and domain (EL1), user (EL0).
+# How the kinds of program are compiled and linked: hyp (EL2), kernel, domain and guest (EL1), user (EL0).
 
 # $(call stamp,NAME,TEXT): $(B)/flags/NAME holds TEXT; it gets a new time only when TEXT is another.
 define stamp
@@ -30,7 +30,7 @@ $(O)/$1/libfdt/%.o: $(FDT)/%.c $(B)/flags/$1
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $($1_CFLAGS) -isystem $(FDT) -w -MMD -MP -c $$< -o $$@
 endef
-$(foreach kind,hyp kernel domain user,$(eval $(call compile,$(kind))))
+$(foreach kind,hyp kernel domain guest user,$(eval $(call compile,$(kind))))
 
 # $(call objects,KIND,SOURCES)
 objects = $(patsubst %,$(O)/$1/%.o,$(basename $2))
@@ -77,6 +77,12 @@ domains := $(call buildable,$(DOMAINS),domains/rt/domain.ld)
 $(foreach name,$(domains),$(eval $(call link,domain,$(B)/domains/$(name),domains/rt/domain.ld,\
     $(call objects,domain,$($(name)_SRCS) $(domain_rt_SRCS) $(lib_SRCS)),$($(name)_LINK)))\
     $(eval $(call flat,$(B)/domains/$(name))))
+
+# ---- guests: GUESTS in guests/module.mk; each is its own files and lib ----
+guests := $(GUESTS)
+$(foreach name,$(guests),$(eval $(call link,guest,$(B)/guests/$(name),guests/$(name)/$(name).ld,\
+    $(call objects,guest,$($(name)_SRCS) $(lib_SRCS))))\
+    $(eval $(call flat,$(B)/guests/$(name))))
 
 # ---- servers: SERVERS in servers/module.mk; NAME_LIBS are folders of servers/ or ext2fs ----
 user_lib  := $(B)/libzeros.a

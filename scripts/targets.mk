@@ -7,12 +7,13 @@ DISK2_IMG := $(BUILD)/disk2.img
 DISK_SIZE ?= 256M
 SYSTEM    := $(B)/Image $(B)/system.pack $(B)/manifest
 defines   := $(if $(filter nvme,$(DISK)),DISK_NVME) DISKS=$(DISKS) $(if $(DMA),DISK_DMA="$(DMA)") $(patsubst -D%,%,$(DEFS))
-programs  := $(hyps:%=$(B)/%.elf) $(kernels:%=$(B)/%.img) $(domains:%=$(B)/domains/%.img) $(servers:%=$(B)/servers/%.img)
-image_dirs := $(B) $(B)/domains $(B)/servers
+programs  := $(hyps:%=$(B)/%.elf) $(kernels:%=$(B)/%.img) $(domains:%=$(B)/domains/%.img) $(guests:%=$(B)/guests/%.img) \
+             $(servers:%=$(B)/servers/%.img)
+image_dirs := $(B) $(B)/domains $(B)/guests $(B)/servers
 compiler  := $(BUILD)/host/manifest
 facts     := $(B)/facts.dtb
 
-.PHONY: all hyp kernel domains servers system-image deps setup disk run gdb test check unit target system fuzz bench \
+.PHONY: all hyp kernel domains guests servers system-image deps setup disk run gdb test check unit target system fuzz bench \
         help format format-check lint headers includes style hooks size stack clean variant manifest-check
 
 # ---- building ----
@@ -22,6 +23,7 @@ all: $(programs) system-image ## everything: programs, system pack, Image (defau
 hyp: $(hyps:%=$(B)/%.elf) ## the EL2 image only
 kernel: $(kernels:%=$(B)/%.img) ## the main kernel only
 domains: $(domains:%=$(B)/domains/%.img) ## the driver domains only
+guests: $(guests:%=$(B)/guests/%.img) ## the stock guests only
 servers: $(servers:%=$(B)/servers/%.img) ## the EL0 programs only
 
 # The pack needs every program; while the tree is being written, what is there is built and this step is left out.
@@ -45,7 +47,7 @@ manifest-check: $(if $(ready_for_pack),$(SYSTEM)) ## judge the manifest against 
 
 mkpack := $(PYTHON) scripts/mkpack.py --hyp $(B)/hyp.elf --dts $(DTS) $(foreach d,$(defines),--define '$d') --images $(image_dirs) \
     --manifest $(compiler) --facts $(facts)
-$(SYSTEM) &: $(programs) $(DTS) scripts/mkpack.py $(B)/flags/system $(compiler) $(facts)
+$(SYSTEM) &: $(programs) $(DTS) scripts/mkpack.py scripts/mkguest.py $(B)/flags/system $(compiler) $(facts)
 	@echo "  PACK $(B)/system.pack"
 	$(Q)$(mkpack) --out $(B)
 
@@ -126,7 +128,7 @@ lint: compile_commands.json ## clang-tidy over everything that is built
 gcc_only := -flto -fno-fat-lto-objects -fno-tree-loop-distribute-patterns -falign-%
 # One line an object: what clangd and clang-tidy read.
 source_of = $(firstword $(wildcard $(patsubst $(O)/$1/%.o,%,$2).c) $(patsubst $(O)/$1/%.o,%,$2).S)
-commands = $(foreach kind,hyp kernel domain user,$(foreach object,$(filter-out $(O)/$(kind)/libfdt/%,$(filter $(O)/$(kind)/%,$(all_objects))),\
+commands = $(foreach kind,hyp kernel domain guest user,$(foreach object,$(filter-out $(O)/$(kind)/libfdt/%,$(filter $(O)/$(kind)/%,$(all_objects))),\
     $(call command,$(call source_of,$(kind),$(object)),$(kind))))
 command = {"directory":"$(CURDIR)","file":"$1","command":"clang --target=aarch64-linux-gnu $(subst $(GCC_INCLUDE),$(CLANG_INCLUDE),$(filter-out -mno-outline-atomics,$($2_CFLAGS))) $(WARN) $(filter-out $(gcc_only),$($1_CFLAGS)) -c $1"}@
 compile_commands.json: $(wildcard */module.mk) Makefile scripts/targets.mk $(BUILD)/setup.mk $(B)/flags/hyp $(B)/flags/user ## for clangd and clang-tidy

@@ -11,9 +11,9 @@
 #define DOMAIN_NAME_MAX 32 /* bytes, NUL-terminated */
 
 /*
- * IPA map of a driver domain. These are addresses of the virtual machine that EL2 makes, the same on
- * every board. Main and stock guests have none of it: main is identity-mapped and finds
- * everything in its bootinfo.
+ * IPA map of a driver domain and of a stock guest. These are addresses of the virtual machine that EL2 makes, the same on
+ * every board. Main has none of it: it is identity-mapped and finds everything in its bootinfo. scripts/mkguest.py reads
+ * the numbers from here.
  */
 #define DOMAIN_GICD_IPA    0x01000000UL /* emulated distributor, 64 KiB */
 #define DOMAIN_GICR_IPA    0x01100000UL /* emulated redistributor, 128 KiB */
@@ -22,6 +22,13 @@
 #define DOMAIN_RAM_IPA     0x10000000UL /* the image at its start, bootinfo in its last page */
 #define DOMAIN_WINDOW_IPA  0x20000000UL /* window of link i at + i * DOMAIN_WINDOW_STEP */
 #define DOMAIN_WINDOW_STEP 0x01000000UL /* so a window is at most 16 MiB */
+#define DOMAIN_LINK_INTID  48           /* interrupt of link i at + i */
+
+/* Stock guests only. Their bundle (scripts/mkguest.py) lies at the start of RAM: the device tree, then the arm64 Image. */
+#define GUEST_WINDOW_IPA 0x04000000UL    /* below RAM, which has no bound above; same step */
+#define GUEST_UART_IPA   DOMAIN_MMIO_IPA /* emulated PL011 */
+#define GUEST_UART_INTID 33
+#define GUEST_IMAGE_IPA  0x10200000UL /* entry; x0 = DOMAIN_RAM_IPA, the device tree */
 
 enum domain_state {
     DOMAIN_ABSENT = 0, /* refused at boot: device missing or image hash wrong */

@@ -6,7 +6,7 @@
 #include "abi/bootinfo.h"
 
 #define MANIFEST_MAGIC       0x46494e414d4f525aU /* "ZROMANIF" little-endian */
-#define MANIFEST_FORMAT      1                   /* counts changes of the structs below */
+#define MANIFEST_FORMAT      2                   /* counts changes of the structs below */
 #define MANIFEST_PACK_OFFSET 128 /* of its first byte in the pack: a newc header and the name */
 #define MANIFEST_PATH_MAX    64
 #define MANIFEST_HASH_BYTES  32
@@ -43,12 +43,9 @@ struct manifest_domain {
     uint32_t dma;                  /* enum manifest_dma */
     uint32_t on_violation;         /* enum manifest_violation */
     uint32_t pmu;
-    uint32_t console; /* guest: 1 = it has an emulated PL011 */
     uint32_t device_count;
     struct manifest_device device[BOOT_DEVICE_MAX];
     char params[BOOT_PARAMS_MAX];
-    struct manifest_file initrd; /* guest */
-    struct manifest_file dtb;    /* guest: the device tree it is started with */
 };
 
 struct manifest_link {

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "hyp/life.h"
+
 struct rig rig;
 static uint8_t window[RIG_WINDOW_BYTES] __attribute__((aligned(4096)));
 
@@ -11,6 +13,12 @@ static void tell_links(struct domain *d)
 {
     link_server_died(d);
     link_client_died(d);
+}
+
+/* hyp/life.c: only told that the client may be ready. */
+void life_start_ready(struct domain *d)
+{
+    rig.ready_calls += d == rig.client && link_client_is_ready(d);
 }
 
 void rig_start(bool own_client, uint32_t queue_count)

@@ -30,6 +30,7 @@ struct rig {
     struct link *link;
     struct domain *client, *server;
     uint8_t *window; /* RIG_WINDOW_BYTES, page-aligned */
+    uint32_t ready_calls; /* life_start_ready with all links published */
 };
 
 extern struct rig rig;

@@ -46,6 +46,16 @@ struct link *link_at(uint32_t index)
 {
     return index == 0 ? &one_link : NULL;
 }
+static bool links_are_published = true;
+bool link_client_is_ready(const struct domain *client)
+{
+    (void)client;
+    return links_are_published;
+}
+void vuart_reset(struct domain *guest)
+{
+    fake_note("uart reset %u", guest->index);
+}
 uint32_t link_count(void)
 {
     return 1;
@@ -79,6 +89,7 @@ static void rig_start(void)
     d->ram = (struct pa_range){ { (uintptr_t)ram }, RAM_BYTES };
     d->pristine = (struct pa_range){ { (uintptr_t)image }, IMAGE_BYTES };
     d->image_mem_bytes = KIB(128);
+    d->code_bytes = TEXT_BYTES;
     d->s2.root_pa.raw = 1; /* tests/fake: domain 1 */
     d->device_count = 2;
     d->device[0] = (struct domain_device){ .name = "disk",
@@ -155,6 +166,7 @@ TEST(life, rebirth_sequence_is_exactly_this)
                "tlbi 2 0x1\n" /* twice: below */
                "fp drop 1\n"
                "vgic reset 1\n"
+               "uart reset 1\n"
                "links reborn 1\n"
                "core on 0\n"
                "start 1 fp 0\n"
@@ -190,6 +202,7 @@ TEST(life, rebirth_sequence_behind_a_guard_is_exactly_this)
                "tlbi 2 0x1\n"
                "fp drop 1\n"
                "vgic reset 1\n"
+               "uart reset 1\n"
                "links reborn 1\n"
                "core on 0\n"
                "start 1 fp 0\n"
@@ -212,6 +225,43 @@ TEST(life, a_guarded_controller_has_time_to_come_to_rest_and_then_no_more)
     }
     EXPECT_EQ(STEP_DONE, v);
     EXPECT_EQ(99, waits);
+}
+
+TEST(life, a_guest_gets_its_bundle_and_nothing_else_and_starts_when_its_links_are_published)
+{
+    rig_start();
+    conf.kind = MANIFEST_GUEST;
+    d->code_bytes = IMAGE_BYTES;
+    links_are_published = false;
+    die();
+    uint32_t calls;
+    EXPECT_EQ(STEP_DONE, run_to_end(&calls));
+    EXPECT_EQ(DOMAIN_LOADED, d->state);
+    EXPECT_EQ(IMAGE_BYTES, fake.bytes_copied); /* no bootinfo */
+    EXPECT_TRUE(strstr(fake.log, "copy data") == NULL);
+    EXPECT_TRUE(strstr(fake.log, "start 1") == NULL);
+    life_start_ready(d);
+    EXPECT_EQ(DOMAIN_LOADED, d->state);
+    links_are_published = true;
+    life_start_ready(d);
+    EXPECT_EQ(DOMAIN_RUNNING, d->state);
+    EXPECT_TRUE(strstr(fake.log, "start 1") != NULL);
+    EXPECT_EQ(GUEST_IMAGE_IPA, d->vcpu[0].regs.pc);
+    EXPECT_EQ(DOMAIN_RAM_IPA, d->vcpu[0].regs.x[0]);
+    d->state = DOMAIN_DEAD; /* a link of a dead guest is published again */
+    d->vcpu[0].regs.pc = 0;
+    life_start_ready(d);
+    EXPECT_EQ(DOMAIN_DEAD, d->state);
+    EXPECT_EQ(0, d->vcpu[0].regs.pc);
+}
+
+TEST(life, only_guests_wait_for_links)
+{
+    rig_start();
+    d->state = DOMAIN_LOADED; /* a canary */
+    conf.kind = MANIFEST_CANARY;
+    life_start_ready(d);
+    EXPECT_EQ(DOMAIN_LOADED, d->state);
 }
 
 TEST(life, memory_is_scrubbed_and_the_image_is_the_pristine_one)
@@ -332,7 +382,7 @@ TEST(life, first_start_fills_and_starts_generation_0)
     d->state = DOMAIN_LOADED;
     life_first_start(d);
     EXPECT_STR("bus master 3 0\nstream close 24\nsmmu tlbi 2\nzero\ncopy code\ncopy data\ntlbi 2 "
-               "0x1\nfp drop 1\nvgic reset 1\ncore on 0\n"
+               "0x1\nfp drop 1\nvgic reset 1\nuart reset 1\ncore on 0\n"
                "start 1 fp 0\nlinks started 1\n",
                squeezed());
     EXPECT_EQ(DOMAIN_RUNNING, d->state);

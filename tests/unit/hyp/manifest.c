@@ -130,8 +130,6 @@ static struct manifest_domain *start_guest(void)
     start();
     struct manifest_domain *d = add_domain("linux", MANIFEST_GUEST);
     d->memory_bytes = MIB(64);
-    strcpy(d->dtb.name, "linux.dtb");
-    memset(d->dtb.hash, 7, sizeof(d->dtb.hash));
     d->priority = 1;
     m.link[1].client = 4;
     m.link[1].own_client = 0;
@@ -352,21 +350,6 @@ TEST(manifest, a_guest_without_a_budget_stands_not_above_main)
     m.domain[4].priority = 2;
     m.domain[4].budget_us = 10001;
     EXPECT_REFUSED(MANIFEST_BUDGET, "linux", "budget-us = 10001");
-}
-
-TEST(manifest, every_file_of_a_guest_has_a_name_and_a_hash)
-{
-    struct manifest_domain *d = start_guest();
-    memset(d->dtb.hash, 0, sizeof(d->dtb.hash));
-    EXPECT_REFUSED(MANIFEST_HASH, "linux", "linux.dtb");
-    start_guest()->dtb.name[0] = '\0';
-    EXPECT_REFUSED(MANIFEST_NAME, "linux", "image");
-    strcpy(start_guest()->initrd.name, "linux.cpio");
-    EXPECT_REFUSED(MANIFEST_HASH, "linux", "linux.cpio");
-    memset(d->initrd.hash, 7, sizeof(d->initrd.hash));
-    EXPECT_TRUE(check());
-    strcpy(d->initrd.name, "../x");
-    EXPECT_REFUSED(MANIFEST_NAME, "linux", "image");
 }
 
 TEST(manifest, client_memory_is_a_guests_and_the_servers_only_link)

@@ -138,17 +138,11 @@ TEST(manifest_read, reads_a_stock_guest_and_client_memory)
     REQUIRE_TREE();
     int node = node_of("/domains/storage2");
     EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "kind", "guest"));
-    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "dtb", "linux.dtb"));
-    EXPECT_EQ(0, fdt_setprop(tree.bytes, node, "dtb-hash", "0123456789abcdef0123456789abcdef", 32));
     EXPECT_EQ(0, fdt_delprop(tree.bytes, node, "on-violation"));
     EXPECT_EQ(0,
               fdt_setprop_string(tree.bytes, node_of("/links/disk1"), "window", "client-memory"));
     REQUIRE_TRUE(read_tree());
     EXPECT_EQ(MANIFEST_GUEST, m.domain[2].kind);
-    EXPECT_STR("linux.dtb", m.domain[2].dtb.name);
-    EXPECT_BYTES("0123456789abcdef0123456789abcdef", m.domain[2].dtb.hash, 32);
-    EXPECT_STR("", m.domain[2].initrd.name);
-    EXPECT_EQ(0, m.domain[2].console);
     EXPECT_EQ(MANIFEST_INJECT, m.domain[2].on_violation);
     EXPECT_EQ(MANIFEST_MAGIC, m.magic);
     EXPECT_EQ(MANIFEST_FORMAT, m.format);
@@ -157,30 +151,9 @@ TEST(manifest_read, reads_a_stock_guest_and_client_memory)
     EXPECT_EQ(1, m.link[1].client_memory);
     EXPECT_EQ(0, m.link[1].window_bytes);
     node = node_of("/domains/storage2");
-    EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "initrd", "linux.cpio"));
-    EXPECT_EQ(0,
-              fdt_setprop(tree.bytes, node, "initrd-hash", "0123456789abcdef0123456789abcdeF", 32));
-    EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, node, "console"));
     EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "on-violation", "kill"));
     REQUIRE_TRUE(read_tree());
-    EXPECT_STR("linux.cpio", m.domain[2].initrd.name);
-    EXPECT_BYTES("0123456789abcdef0123456789abcdeF", m.domain[2].initrd.hash, 32);
-    EXPECT_EQ(1, m.domain[2].console);
     EXPECT_EQ(MANIFEST_KILL, m.domain[2].on_violation);
-    EXPECT_EQ(0, fdt_delprop(tree.bytes, node_of("/domains/storage2"), "dtb"));
-    EXPECT_REFUSED(MANIFEST_BAD_PROPERTY, "storage2", "dtb");
-}
-
-TEST(manifest_read, what_is_for_guests_is_for_no_other_kind)
-{
-    static const char *const name[] = { "dtb", "initrd", "console" };
-    for (size_t i = 0; i < ARRAY_COUNT(name); i++) {
-        REQUIRE_TREE();
-        test_row((int64_t)i);
-        int node = node_of("/domains/storage");
-        EXPECT_EQ(0, fdt_setprop(tree.bytes, node, name[i], "x", i < 2 ? 2 : 0));
-        EXPECT_REFUSED(MANIFEST_BAD_PROPERTY, "storage", "kind");
-    }
 }
 
 TEST(manifest_read, main_has_index_0_wherever_it_stands)
@@ -295,12 +268,7 @@ static const struct damage {
     { "/links/disk0", "layout", "theirs", 7, "disk0" },
     { "/links/disk0", "window", "x", 1, "disk0" },
     { "/links/disk0", "window", "client_memory", 14, "disk0" },
-    { "/domains/storage", "dtb-hash", "short", 6, "storage" },
-    { "/domains/storage", "initrd-hash", "short", 6, "storage" },
     { "/domains/storage", "image-place", "short", 6, "storage" },
-    { "/domains/storage", "dtb-place", "short", 6, "storage" },
-    { "/domains/storage", "initrd-place", "short", 6, "storage" },
-    { "/domains/storage", "console", "x", 1, "storage" },
     { "/links/disk0", "queues", "x", 1, "disk0" },
     { "/links/disk0", "queue-size", "x", 1, "disk0" },
     { "/links/disk0", "watch", "\0\0\0\40", 4, "disk0" },
