@@ -25,10 +25,8 @@ static uint32_t held_by_any(const struct vgic_word *p)
 /* Pending for this vCPU, enabled, and in no list register (or to be merged with what is in one of its own). */
 static uint32_t waiting(const struct vcpu *v, const struct vgic_word *p)
 {
-    uint32_t ctlr = v->domain->dist.ctlr, free = p->routed[v->index] & ~held_by_any(p);
-    uint32_t groups = (ctlr & 2 ? p->group : 0) | (ctlr & 1 ? ~p->group : 0);
-    return groups & p->enabled &
-           ((p->pending & (free | p->held[v->index])) | (p->line & ~p->edge & free));
+    uint32_t free = p->routed[v->index] & ~held_by_any(p);
+    return p->ready & ((p->pending & (free | p->held[v->index])) | (p->line & ~p->edge & free));
 }
 
 /* Taken by this vCPU and in none of its list registers. */
@@ -162,13 +160,10 @@ static void fold(struct vcpu *v)
 }
 
 /* Memory to list register n. */
-static void lr_load(struct vcpu *v, uint32_t n, uint32_t intid, uint64_t state)
+static void lr_load(struct vcpu *v, struct vgic_word *p, uint32_t n, uint32_t intid, uint64_t state)
 {
-    struct vgic_word *p = word_of(v, intid / 32);
     uint32_t i = intid & 31, bit = 1U << i;
-    if (state == LR_ACTIVE && waiting(v, p) & bit) state |= LR_PENDING;
     if (state & LR_PENDING) p->pending &= ~bit;
-    p->active &= ~bit;
     p->held[v->index] |= bit;
     v->vgic.slot[n] = (uint16_t)intid;
     uint64_t lr = state | FIELD(LR_PRIORITY, p->priority[i]) | intid;
@@ -178,7 +173,7 @@ static void lr_load(struct vcpu *v, uint32_t n, uint32_t intid, uint64_t state)
     } else if (p->line & ~p->edge & bit) {
         lr |= LR_EOI; /* at its end the wire is looked at again */
     }
-    lr_set(v, n, lr);
+    ich_lr_write(n, lr);
 }
 
 static uint32_t placeable_pending(const struct vcpu *v, const struct vgic_word *p)
@@ -203,13 +198,16 @@ static void rebuild(struct vcpu *v)
     for (; n < VGIC_LR_COUNT; n++) {
         intid = best_of(v, placeable_pending);
         if (intid == VGIC_INTID_MAX) break;
-        lr_load(v, n, intid, LR_PENDING);
+        lr_load(v, word_of(v, intid / 32), n, intid, LR_PENDING);
     }
     bool more = n == VGIC_LR_COUNT && best_of(v, placeable_pending) != VGIC_INTID_MAX;
     for (; n < VGIC_LR_COUNT; n++) {
         intid = best_of(v, placeable_active);
         if (intid == VGIC_INTID_MAX) break;
-        lr_load(v, n, intid, LR_ACTIVE);
+        struct vgic_word *p = word_of(v, intid / 32);
+        uint32_t bit = 1U << (intid & 31);
+        lr_load(v, p, n, intid, waiting(v, p) & bit ? LR_ACTIVE | LR_PENDING : LR_ACTIVE);
+        p->active &= ~bit;
     }
     bool spills = best_of(v, spilled) != VGIC_INTID_MAX;
     uint64_t hcr = ich_hcr_read() & ~(HCR_NPIE | HCR_LRENPIE | HCR_TDIR);
@@ -224,20 +222,20 @@ static void rebuild(struct vcpu *v)
 }
 
 /* The usual case: a new interrupt and a free list register. False: it takes a rebuild. */
-static bool place(struct vcpu *v, uint32_t intid)
+static bool place(struct vcpu *v, struct vgic_word *p, uint32_t intid)
 {
-    struct vgic *g = &v->vgic;
+    const uint16_t *slot = v->vgic.slot;
     uint64_t empty = ich_empty();
-    uint32_t n = 0;
-    while (n < VGIC_LR_COUNT && g->slot[n] != intid) n++;
-    if (n == VGIC_LR_COUNT) {
+    uint32_t n = 0, bit = 1U << (intid & 31);
+    if (p->held[v->index] & bit) { /* it was there before: ended, if its list register is empty */
+        while (n < VGIC_LR_COUNT && slot[n] != intid) n++;
+        if (!(empty >> n & 1) || !(p->routed[v->index] & bit)) return false;
+    } else {
         if (!empty) return false;
         n = (uint32_t)__builtin_ctzll(empty);
-        lr_fold(v, n); /* who was there before has ended */
+        if (slot[n] != SLOT_NONE) lr_fold(v, n); /* who was there before has ended */
     }
-    bool mine = word_of(v, intid / 32)->routed[v->index] >> (intid & 31) & 1;
-    if (!(empty >> n & 1) || !mine) return false;
-    lr_load(v, n, intid, LR_PENDING);
+    lr_load(v, p, n, intid, LR_PENDING);
     return true;
 }
 
@@ -245,9 +243,9 @@ static bool place_all(struct vcpu *v, uint32_t words)
 {
     for (; words; words &= words - 1) {
         uint32_t w = (uint32_t)__builtin_ctz(words);
-        const struct vgic_word *p = word_of(v, w);
+        struct vgic_word *p = word_of(v, w);
         for (uint32_t bits = waiting(v, p); bits; bits &= bits - 1) {
-            if (!place(v, w * 32 + (uint32_t)__builtin_ctz(bits))) return false;
+            if (!place(v, p, w * 32 + (uint32_t)__builtin_ctz(bits))) return false;
         }
     }
     return true;
@@ -284,11 +282,25 @@ bool vgic_is_allowed(const struct vcpu *v, uint32_t intid)
     return intid < VGIC_INTID_MAX && p->allowed >> (intid & 31) & 1; /* guards: T-300 */
 }
 
+/* A new pending interrupt. Straight into a list register when its only possible taker is loaded here and has nothing else to sort. */
+static void latch(struct vcpu *v, uint32_t intid, bool hw)
+{
+    struct vgic_word *p = word_of(v, intid / 32);
+    uint32_t bit = 1U << (intid & 31);
+    p->pending |= bit;
+    if (hw) p->phys |= bit;
+    bool alone = intid < 32 || v->domain->vcpu_count == 1;
+    if (alone && v == sched_current() && v->state == VCPU_READY && !v->vgic.work &&
+        !v->vgic.crowded) {
+        if (!(p->ready & bit)) return;
+        if (p->routed[v->index] & bit && place(v, p, intid)) return;
+    }
+    notify_all(v, intid / 32);
+}
+
 void vgic_raise(struct vcpu *v, uint32_t intid)
 {
-    if (!vgic_is_allowed(v, intid)) return;
-    word_of(v, intid / 32)->pending |= 1U << (intid & 31);
-    notify_all(v, intid / 32);
+    if (vgic_is_allowed(v, intid)) latch(v, intid, false);
 }
 
 void vgic_level(struct vcpu *v, uint32_t intid, bool high)
@@ -308,11 +320,7 @@ void vgic_level(struct vcpu *v, uint32_t intid, bool high)
 
 void vgic_inject_hw(struct vcpu *v, uint32_t intid)
 {
-    if (intid >= VGIC_INTID_MAX) return;
-    struct vgic_word *p = word_of(v, intid / 32);
-    p->pending |= 1U << (intid & 31);
-    p->phys |= 1U << (intid & 31);
-    notify_all(v, intid / 32);
+    if (intid < VGIC_INTID_MAX) latch(v, intid, true);
 }
 
 static bool is_remote(const struct vcpu *v)
@@ -336,6 +344,9 @@ void vgic_sync(struct vcpu *v, struct vgic_word *p, uint32_t bits)
 
 void vgic_changed(struct vcpu *v, uint32_t w)
 {
+    struct vgic_word *p = word_of(v, w);
+    uint32_t ctlr = v->domain->dist.ctlr;
+    p->ready = p->enabled & ((ctlr & 2 ? p->group : 0) | (ctlr & 1 ? ~p->group : 0));
     if (w == 0) { /* the enable bits of PPIs have to reach the hardware */
         v->vgic.work |= VGIC_REBUILD;
         vcpu_kick(v);

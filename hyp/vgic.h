@@ -19,6 +19,7 @@ struct domain;
 struct vgic_word {
     uint32_t allowed, linked; /* owned (others are RAZ/WI); a physical interrupt stands behind it */
     uint32_t edge, edge_reset; /* ICFGR */
+    uint32_t ready;            /* enabled, and its group is */
     uint32_t group, enabled;   /* as the registers show them */
     uint32_t pending, active,
             line;                /* latched; taken by a guest; level of an emulated device's wire */
