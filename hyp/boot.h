@@ -7,8 +7,7 @@
 #include "hyp/platform.h"
 
 struct boot {
-    const void *fdt; /* the firmware's tree, in main's RAM */
-    uint64_t fdt_bytes;
+    struct tree tree; /* the firmware's, in main's RAM */
     struct platform platform;
     struct manifest manifest;
     uint32_t refused; /* bit per domain whose device is absent */

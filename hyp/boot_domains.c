@@ -83,7 +83,7 @@ static bool device_node(struct boot *b, struct domain_device *dev,
                         const struct manifest_device *conf)
 {
     struct platform_device found;
-    if (platform_device(b->fdt, conf->path, &found) != OK) return false;
+    if (platform_device(&b->tree, conf->path, &found) != OK) return false;
     dev->mmio = found.mmio;
     dev->pintid = found.intid;
     dev->edge = found.edge;

@@ -64,8 +64,8 @@ static void fill_bootinfo(const struct boot *b, const struct domain *d, struct b
     out->pack_bytes = b->platform.initrd.size_bytes;
     out->manifest_ipa = out->pack_ipa + MANIFEST_PACK_OFFSET;
     out->manifest_bytes = sizeof(struct manifest);
-    out->fdt_ipa = (uint64_t)(uintptr_t)b->fdt;
-    out->fdt_bytes = b->fdt_bytes;
+    out->fdt_ipa = (uint64_t)(uintptr_t)b->tree.start;
+    out->fdt_bytes = b->tree.total_bytes;
     out->domain_count = domain_count();
     (void)str_copy(out->params, sizeof out->params,
                    b->platform.bootargs[0] ? b->platform.bootargs : d->conf->params);

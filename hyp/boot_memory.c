@@ -37,9 +37,9 @@ void boot_memory_start(const struct boot *b)
         take(ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(start + p->reserved[i].size_bytes, PAGE_SIZE),
              false);
     }
-    uint64_t initrd = p->initrd.start.raw, fdt = (uint64_t)(uintptr_t)b->fdt;
+    uint64_t initrd = p->initrd.start.raw, fdt = (uint64_t)(uintptr_t)b->tree.start;
     take(ALIGN_DOWN(initrd, PAGE_SIZE), ALIGN_UP(initrd + p->initrd.size_bytes, PAGE_SIZE), true);
-    take(ALIGN_DOWN(fdt, PAGE_SIZE), ALIGN_UP(fdt + b->fdt_bytes, PAGE_SIZE), true);
+    take(ALIGN_DOWN(fdt, PAGE_SIZE), ALIGN_UP(fdt + b->tree.total_bytes, PAGE_SIZE), true);
 }
 
 /* The lowest taken range that overlaps [start, end), or -1. */

@@ -3,7 +3,6 @@
 #include "hyp/facts.h"
 
 #include "hyp/dma/guard.h"
-#include "hyp/fdt_tree.h"
 #include "lib/string.h"
 
 #define PCI_CLASS_BRIDGE 0x06
@@ -17,57 +16,53 @@ static INIT_DATA const char reserved[][24] = { "arm,gic-v3",  "arm,gic-v3-its",
                                                "arm,smmu-v3", "pci-host-ecam-generic",
                                                "cfi-flash",   "arm,armv7-timer-mem" };
 
-#define IS_ONE_OF(w, list) is_one_of((w), (list)[0], ARRAY_COUNT(list))
+#define IS_ONE_OF(t, node, list) is_one_of((t), (node), (list)[0], ARRAY_COUNT(list))
 
-static INIT_CODE bool is_one_of(const struct tree_walk *w, const char *list, size_t count)
+static INIT_CODE bool is_one_of(const struct tree *t, int node, const char *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (tree_is(w, list + i * sizeof(tame[0]))) return true;
+        if (tree_is(t, node, list + i * sizeof(tame[0]))) return true;
     }
     return false;
 }
 STATIC_ASSERT(sizeof(tame[0]) == sizeof(reserved[0]), "is_one_of walks both");
 
-static INIT_CODE err_t add_node(struct tree_walk *w, struct manifest_facts *out)
+static INIT_CODE err_t add_node(const struct tree *t, int node, struct manifest_facts *out)
 {
     struct pa_range r;
-    for (uint32_t i = 0; tree_reg(w, i, &r) == OK; i++) {
+    for (uint32_t i = 0; tree_reg(t, node, i, &r) == OK; i++) {
         if (out->device_count == MANIFEST_FACT_DEVICES) return ERR_NO_MEMORY;
-        struct manifest_fact *f = &out->device[out->device_count];
+        struct manifest_fact *f = &out->device[out->device_count++];
         memset(f, 0, sizeof(*f));
-        /* A path that does not fit cannot be in a manifest either; its pages and line still count. */
-        (void)!tree_path(w, f->path, sizeof(f->path));
-        /* Only the first entry of a node can be given away; the others are its neighbours in the page checks. */
-        if (i > 0) f->path[0] = '\0';
         f->mmio_start = r.start.raw;
         f->mmio_bytes = r.size_bytes;
+        f->is_master = !IS_ONE_OF(t, node, tame);
+        /* Only the first entry of a node can be given away; the others are its neighbours in the page checks. */
+        f->is_reserved = true;
+        if (i > 0) continue;
+        /* A path that does not fit cannot be in a manifest either; its pages and line still count. */
+        (void)!tree_path(t, node, f->path, sizeof(f->path));
         struct tree_irq irq;
-        if (i == 0 && tree_irq(w, 0, &irq) == OK) f->intid = irq.intid;
-        bool is_nameless = w->property[TREE_COMPATIBLE].value == NULL;
-        f->is_reserved = is_nameless || i > 0 || IS_ONE_OF(w, reserved);
-        f->is_master = !IS_ONE_OF(w, tame);
-        out->device_count++;
+        if (tree_irq(t, node, 0, &irq) == OK) f->intid = irq.intid;
+        f->is_reserved = t->node[node].compatible == NULL || IS_ONE_OF(t, node, reserved);
     }
     return OK;
 }
 
-INIT_CODE err_t facts_from_tree(const void *fdt, const struct platform *p, uint64_t el2_bytes,
+INIT_CODE err_t facts_from_tree(const struct tree *t, const struct platform *p, uint64_t el2_bytes,
                                 struct manifest_facts *out)
 {
-    memset(out, 0, sizeof(*out));
     uint64_t ram_bytes = 0;
     for (uint32_t i = 0; i < p->ram_count; i++) ram_bytes += p->ram[i].size_bytes;
     out->ram_bytes = ram_bytes > el2_bytes ? ram_bytes - el2_bytes : 0;
     out->core_count = p->core_count;
     out->has_smmu = p->smmu.size_bytes != 0;
-    struct tree_walk w;
-    tree_start(&w, fdt);
-    while (tree_next(&w)) {
-        if (!tree_is_on(&w)) continue;
-        err_t err = add_node(&w, out);
-        if (err != OK) return err;
+    out->device_count = 0;
+    err_t err = OK;
+    for (int i = 0; err == OK && i < t->node_count; i++) {
+        if (t->node[i].is_on) err = add_node(t, i, out);
     }
-    return OK;
+    return err;
 }
 
 INIT_CODE err_t facts_add_function(const struct platform *p, const struct pci_function *f,

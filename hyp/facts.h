@@ -11,7 +11,7 @@
  * Returns    OK | ERR_NO_MEMORY: more devices than facts hold
  * Context    EL2 boot and host
  */
-err_t facts_from_tree(const void *fdt, const struct platform *p, uint64_t el2_bytes,
+err_t facts_from_tree(const struct tree *t, const struct platform *p, uint64_t el2_bytes,
                       struct manifest_facts *out) MUST_CHECK;
 /** Adds one PCI function. ERR_NO_MEMORY: full. */
 err_t facts_add_function(const struct platform *p, const struct pci_function *f,

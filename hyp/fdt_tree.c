@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Reading single nodes of the firmware's device tree. */
+/* Reading the firmware's device tree. */
 #include "hyp/fdt_tree.h"
-
-#include <libfdt.h>
 
 #include "lib/string.h"
 
 #define CELL_BYTES 4
+#define MAGIC      0xd00dfeed
+#define VERSION    17
 #define SPI_TYPE   0
 #define PPI_TYPE   1
 #define SPI_COUNT  988 /* INTIDs 32..1019 */
@@ -14,201 +14,230 @@
 #define IRQ_CELLS  3
 #define EDGE_FLAGS 3 /* rising 1, falling 2; level 4, 8 */
 
-INIT_CODE bool tree_is_sound(const void *fdt, uint64_t fdt_bytes)
-{
-    if ((uintptr_t)fdt % 8 != 0 || fdt_bytes < sizeof(struct fdt_header)) return false;
-    /* fdt_check_full leaves these two out, and the MMU may be off: an unaligned access would fault. */
-    if (fdt_off_mem_rsvmap(fdt) % 8 != 0 || fdt_off_dt_struct(fdt) % 4 != 0) return false;
-    return fdt_check_full(fdt, fdt_bytes) == 0;
-}
+enum token { BEGIN_NODE = 1, END_NODE, PROP, NOP, END = 9 };
+enum header { TOTAL = 1, STRUCT_OFFSET, STRINGS_OFFSET, RESERVE_OFFSET, FORMAT, OLDEST_FORMAT };
+enum { STRINGS_BYTES = 8, STRUCT_BYTES, HEADER_CELLS };
 
-INIT_CODE void tree_start(struct tree_walk *w, const void *fdt)
+INIT_CODE uint64_t tree_number(const uint32_t *cells, uint32_t count)
 {
-    *w = (struct tree_walk){ .fdt = fdt, .node = -1, .depth = -1 };
-}
-
-static INIT_CODE void collect(struct tree_walk *w)
-{
-    static INIT_DATA const char names[TREE_PROPERTY_COUNT][20] = {
-        [TREE_COMPATIBLE] = "compatible",   [TREE_REG] = "reg",
-        [TREE_INTERRUPTS] = "interrupts",   [TREE_STATUS] = "status",
-        [TREE_DEVICE_TYPE] = "device_type", [TREE_IRQ_PARENT] = "interrupt-parent",
-        [TREE_RANGES] = "ranges",           [TREE_ADDRESS_CELLS] = "#address-cells",
-        [TREE_SIZE_CELLS] = "#size-cells",
-    };
-    int at, bytes;
-    memset(w->property, 0, sizeof(w->property));
-    fdt_for_each_property_offset(at, w->fdt, w->node)
-    {
-        const char *name;
-        const void *value = fdt_getprop_by_offset(w->fdt, at, &name, &bytes);
-        for (uint32_t i = 0; value != NULL && i < TREE_PROPERTY_COUNT; i++) {
-            if (strcmp(name, names[i]) != 0) continue;
-            w->property[i].value = value;
-            w->property[i].bytes = (uint32_t)bytes;
-        }
-    }
-}
-
-/* A property of one cell. */
-static INIT_CODE uint32_t cell_of(const struct tree_walk *w, enum tree_property property,
-                                  uint32_t otherwise)
-{
-    if (w->property[property].bytes != CELL_BYTES) return otherwise;
-    return (uint32_t)tree_number(w->property[property].value, 1);
-}
-
-/* Makes the present node, at the present depth, the one that is looked at. The levels above are filled. */
-static INIT_CODE void enter(struct tree_walk *w)
-{
-    collect(w);
-    struct tree_level above = { .is_on = true, .maps_plainly = true };
-    if (w->depth > 0) above = w->level[w->depth - 1];
-    bool says_on = tree_says(w, TREE_STATUS, "okay") || tree_says(w, TREE_STATUS, "ok");
-    bool has_empty_ranges =
-            w->property[TREE_RANGES].value != NULL && w->property[TREE_RANGES].bytes == 0;
-    w->level[w->depth] = (struct tree_level){
-        .node = w->node,
-        .irq_parent = cell_of(w, TREE_IRQ_PARENT, above.irq_parent),
-        .address_cells = cell_of(w, TREE_ADDRESS_CELLS, 2),
-        .size_cells = cell_of(w, TREE_SIZE_CELLS, 1),
-        .is_on = above.is_on && (w->property[TREE_STATUS].value == NULL || says_on),
-        .maps_plainly = w->depth == 0 || (above.maps_plainly && has_empty_ranges),
-    };
-}
-
-/* To the next node that is not too deep. */
-static INIT_CODE bool step(struct tree_walk *w)
-{
-    do {
-        w->node = fdt_next_node(w->fdt, w->node, &w->depth);
-        if (w->node < 0 || w->depth < 0) return false;
-    } while (w->depth >= TREE_DEPTH_MAX);
-    return true;
-}
-
-INIT_CODE bool tree_next(struct tree_walk *w)
-{
-    if (!step(w)) return false;
-    enter(w);
-    return true;
-}
-
-INIT_CODE bool tree_find(struct tree_walk *w, const char *path, size_t path_bytes)
-{
-    if (path_bytes == 0 || path_bytes > 256) return false;
-    int node = fdt_path_offset_namelen(w->fdt, path, (int)path_bytes), way[TREE_DEPTH_MAX];
-    w->node = w->depth = -1;
-    do {
-        if (node < 0 || !step(w)) return false;
-        way[w->depth] = w->node;
-    } while (w->node != node);
-    int depth = w->depth;
-    for (w->depth = 0; w->depth <= depth; w->depth++) {
-        w->node = way[w->depth];
-        enter(w);
-    }
-    w->depth = depth;
-    return true;
-}
-
-INIT_CODE bool tree_is(const struct tree_walk *w, const char *compatible)
-{
-    const void *list = w->property[TREE_COMPATIBLE].value;
-    return list != NULL &&
-           fdt_stringlist_contains(list, (int)w->property[TREE_COMPATIBLE].bytes, compatible);
-}
-
-INIT_CODE bool tree_says(const struct tree_walk *w, enum tree_property property, const char *text)
-{
-    size_t bytes = strlen(text) + 1;
-    return w->property[property].bytes == bytes &&
-           memcmp(w->property[property].value, text, bytes) == 0;
-}
-
-INIT_CODE bool tree_is_on(const struct tree_walk *w)
-{
-    return w->level[w->depth].is_on;
-}
-
-INIT_CODE const char *tree_above(const struct tree_walk *w)
-{
-    const char *name =
-            w->depth < 1 ? NULL : fdt_get_name(w->fdt, w->level[w->depth - 1].node, NULL);
-    return name != NULL ? name : "";
-}
-
-INIT_CODE bool tree_path(const struct tree_walk *w, char *out, size_t out_bytes)
-{
-    size_t used = 0;
-    for (int i = 1; i <= w->depth; i++) {
-        const char *name = fdt_get_name(w->fdt, w->level[i].node, NULL);
-        if (name == NULL || used + 1 >= out_bytes ||
-            !str_copy(out + used + 1, out_bytes - used - 1, name)) {
-            out[0] = '\0';
-            return false;
-        }
-        out[used] = '/';
-        used += 1 + strlen(name);
-    }
-    if (w->depth < 1) (void)!str_copy(out, out_bytes, "/");
-    return true;
-}
-
-INIT_CODE uint64_t tree_number(const void *p, uint32_t cell_count)
-{
-    const uint8_t *byte = p;
     uint64_t value = 0;
-    for (uint32_t i = 0; i < cell_count * CELL_BYTES; i++) value = value << 8 | byte[i];
+    for (uint32_t i = 0; i < count; i++) value = value << 32 | __builtin_bswap32(cells[i]);
     return value;
 }
 
-INIT_CODE err_t tree_reg(const struct tree_walk *w, uint32_t index, struct pa_range *out)
+static INIT_CODE uint32_t cell(const void *at)
 {
-    const uint8_t *reg = w->property[TREE_REG].value;
-    if (reg == NULL || w->depth < 1) return ERR_NO_ENTRY;
-    const struct tree_level *above = &w->level[w->depth - 1];
+    return (uint32_t)tree_number(at, 1);
+}
+
+/* A cell of a property that must have exactly one. */
+static INIT_CODE uint32_t one_cell(struct tree_value value, uint32_t otherwise)
+{
+    return value.bytes == CELL_BYTES ? cell(value.cells) : otherwise;
+}
+
+/* What every node is asked for, and what is passed down from the one above. */
+static INIT_CODE void note(const struct tree *t, int node, struct tree_node *n)
+{
+    struct tree_value compatible = tree_get(t, node, "compatible");
+    struct tree_value ranges = tree_get(t, node, "ranges");
+    struct tree_node above = { .is_on = true, .maps_plainly = true, .depth = -1 };
+    if (node > 0) above = t->node[n->above];
+    bool is_okay = tree_get(t, node, "status").cells == NULL ||
+                   tree_says(t, node, "status", "okay") || tree_says(t, node, "status", "ok");
+    n->depth = above.depth + 1;
+    n->is_on = above.is_on && is_okay;
+    n->maps_plainly = above.maps_plainly && (node == 0 || (ranges.cells && !ranges.bytes));
+    n->compatible = (const char *)compatible.cells;
+    n->compatible_bytes = compatible.bytes;
+    n->phandle = one_cell(tree_get(t, node, "phandle"), 0);
+    n->irq_parent = one_cell(tree_get(t, node, "interrupt-parent"), above.irq_parent);
+    n->address_cells = one_cell(tree_get(t, node, "#address-cells"), 2);
+    n->size_cells = one_cell(tree_get(t, node, "#size-cells"), 1);
+}
+
+/* The structure block, token by token: each ends inside the block, nodes are closed as they were opened. */
+static INIT_CODE bool read_structure(struct tree *t, const uint8_t *at, const uint8_t *end)
+{
+    int open = TREE_NONE;
+    while (end - at >= CELL_BYTES) {
+        uint32_t token = cell(at);
+        uint64_t bytes = 0, left_bytes = (uint64_t)(end - at) - CELL_BYTES;
+        at += CELL_BYTES;
+        if (token == BEGIN_NODE) {
+            bytes = strnlen((const char *)at, left_bytes) + 1;
+            if (t->node_count == TREE_NODE_MAX || (open < 0 && t->node_count > 0)) return false;
+        } else if (token == PROP) {
+            if (left_bytes < 2 * CELL_BYTES || open < 0) return false;
+            if (cell(at + CELL_BYTES) >= t->strings_bytes) return false;
+            bytes = 2 * CELL_BYTES + (uint64_t)cell(at);
+        } else if (token == END_NODE) {
+            if (open < 0) return false;
+            open = t->node[open].above;
+        } else if (token != NOP) {
+            return token == END && open < 0 && t->node_count > 0;
+        }
+        if (ALIGN_UP(bytes, CELL_BYTES) > left_bytes) return false;
+        if (token == BEGIN_NODE) {
+            t->node[t->node_count].name = (const char *)at;
+            t->node[t->node_count].above = open;
+            open = t->node_count++;
+        }
+        at += ALIGN_UP(bytes, CELL_BYTES);
+        if (token == BEGIN_NODE) t->node[open].prop = (const uint32_t *)(uintptr_t)at;
+    }
+    return false;
+}
+
+INIT_CODE bool tree_open(const void *fdt, uint64_t fdt_bytes, struct tree *t)
+{
+    uint32_t h[HEADER_CELLS];
+    if ((uintptr_t)fdt % 8 != 0 || fdt_bytes < sizeof(h)) return false;
+    for (uint32_t i = 0; i < HEADER_CELLS; i++) h[i] = cell((const uint32_t *)fdt + i);
+    uint32_t total = h[TOTAL];
+    if (h[0] != MAGIC || h[FORMAT] < VERSION || h[OLDEST_FORMAT] > VERSION) return false;
+    if (total > fdt_bytes || total > TREE_BYTES_MAX) return false;
+    /* Unaligned accesses fault while the MMU is off. */
+    if (h[RESERVE_OFFSET] % 8 != 0 || h[STRUCT_OFFSET] % CELL_BYTES != 0) return false;
+    if (!range_is_inside(h[RESERVE_OFFSET], 16, sizeof(h), total) ||
+        !range_is_inside(h[STRUCT_OFFSET], h[STRUCT_BYTES], sizeof(h), total) ||
+        !range_is_inside(h[STRINGS_OFFSET], h[STRINGS_BYTES], sizeof(h), total)) {
+        return false;
+    }
+    t->start = fdt;
+    t->strings = (const char *)fdt + h[STRINGS_OFFSET];
+    t->strings_bytes = h[STRINGS_BYTES];
+    if (t->strings[t->strings_bytes - 1] != '\0') return false; /* so every name has an end */
+    t->reserve_offset = h[RESERVE_OFFSET];
+    t->total_bytes = total;
+    t->node_count = 0;
+    const uint8_t *structure = t->start + h[STRUCT_OFFSET];
+    if (!read_structure(t, structure, structure + h[STRUCT_BYTES])) return false;
+    for (int i = 0; i < t->node_count; i++) note(t, i, &t->node[i]);
+    return true;
+}
+
+INIT_CODE bool tree_reserved(const struct tree *t, uint32_t index, uint64_t *start,
+                             uint64_t *size_bytes)
+{
+    uint64_t at = t->reserve_offset + (uint64_t)index * 16;
+    if (at + 16 > t->total_bytes) return false;
+    const uint32_t *entry = (const uint32_t *)(uintptr_t)(t->start + at);
+    *start = tree_number(entry, 2);
+    *size_bytes = tree_number(entry + 2, 2);
+    return *start != 0 || *size_bytes != 0;
+}
+
+INIT_CODE struct tree_value tree_get(const struct tree *t, int node, const char *name)
+{
+    for (const uint32_t *p = t->node[node].prop;;) {
+        uint32_t token = cell(p++);
+        if (token == NOP) continue;
+        if (token != PROP) return (struct tree_value){ NULL, 0 };
+        struct tree_value found = { p + 2, cell(p) };
+        if (strcmp(t->strings + cell(p + 1), name) == 0) return found;
+        p = found.cells + ALIGN_UP(found.bytes, CELL_BYTES) / CELL_BYTES;
+    }
+}
+
+INIT_CODE bool tree_says(const struct tree *t, int node, const char *name, const char *text)
+{
+    struct tree_value value = tree_get(t, node, name);
+    size_t bytes = strlen(text) + 1;
+    return value.bytes == bytes && memcmp(value.cells, text, bytes) == 0;
+}
+
+INIT_CODE bool tree_is(const struct tree *t, int node, const char *compatible)
+{
+    const char *at = t->node[node].compatible;
+    size_t bytes = strlen(compatible) + 1, left_bytes = t->node[node].compatible_bytes;
+    while (left_bytes >= bytes) {
+        if (memcmp(at, compatible, bytes) == 0) return true;
+        size_t skip = MIN(strnlen(at, left_bytes) + 1, left_bytes);
+        at += skip;
+        left_bytes -= skip;
+    }
+    return false;
+}
+
+INIT_CODE int tree_by_phandle(const struct tree *t, uint32_t phandle)
+{
+    for (int i = 0; phandle != 0 && i < t->node_count; i++) {
+        if (t->node[i].phandle == phandle) return i;
+    }
+    return TREE_NONE;
+}
+
+INIT_CODE int tree_find(const struct tree *t, const char *path, size_t path_bytes)
+{
+    if (path_bytes == 0 || path[0] != '/') return TREE_NONE;
+    int node = 0;
+    for (size_t at = 1, length; at < path_bytes; at += length + 1) {
+        int above = node++;
+        for (length = 0; at + length < path_bytes && path[at + length] != '/';) length++;
+        for (; node < t->node_count; node++) {
+            const struct tree_node *n = &t->node[node];
+            bool is_it = n->above == above && strlen(n->name) == length;
+            if (is_it && memcmp(n->name, path + at, length) == 0) break;
+        }
+        if (node == t->node_count) return TREE_NONE;
+    }
+    return node;
+}
+
+INIT_CODE bool tree_path(const struct tree *t, int node, char *out, size_t out_bytes)
+{
+    size_t at = out_bytes - 1; /* from the end to the start */
+    out[at] = '\0';
+    for (int i = node; i > 0 || at == out_bytes - 1; i = t->node[i].above) {
+        size_t length = strlen(t->node[i].name);
+        if (length + 1 > at) {
+            out[0] = '\0';
+            return false;
+        }
+        at -= length + 1;
+        out[at] = '/';
+        memcpy(out + at + 1, t->node[i].name, length);
+    }
+    memmove(out, out + at, out_bytes - at);
+    return true;
+}
+
+INIT_CODE err_t tree_reg(const struct tree *t, int node, uint32_t index, struct pa_range *out)
+{
+    struct tree_value reg = tree_get(t, node, "reg");
+    if (reg.cells == NULL || node == 0) return ERR_NO_ENTRY;
+    const struct tree_node *above = &t->node[t->node[node].above];
     uint32_t address_cells = above->address_cells, size_cells = above->size_cells;
     if (address_cells < 1 || address_cells > 2 || size_cells > 2) return ERR_CORRUPT;
-    uint32_t entry_bytes = (address_cells + size_cells) * CELL_BYTES;
-    if (w->property[TREE_REG].bytes % entry_bytes != 0) return ERR_CORRUPT;
-    if (index >= w->property[TREE_REG].bytes / entry_bytes) return ERR_NO_ENTRY;
+    uint32_t entry_cells = address_cells + size_cells;
+    if (reg.bytes % (entry_cells * CELL_BYTES) != 0) return ERR_CORRUPT;
+    if (index >= reg.bytes / (entry_cells * CELL_BYTES)) return ERR_NO_ENTRY;
     if (!above->maps_plainly) return ERR_NOT_SUPPORTED;
-    const uint8_t *entry = reg + index * entry_bytes;
+    const uint32_t *entry = reg.cells + index * entry_cells;
     uint64_t start = tree_number(entry, address_cells);
-    uint64_t bytes = tree_number(entry + address_cells * CELL_BYTES, size_cells);
+    uint64_t bytes = tree_number(entry + address_cells, size_cells);
     if (!range_is_inside(start, bytes, 0, TREE_ADDRESS_END)) return ERR_CORRUPT;
     *out = (struct pa_range){ .start = { start }, .size_bytes = bytes };
     return OK;
 }
 
-INIT_CODE err_t tree_irq_of_cells(const void *cells, struct tree_irq *out)
+INIT_CODE err_t tree_irq_of_cells(const uint32_t *cells, struct tree_irq *out)
 {
-    uint32_t type = (uint32_t)tree_number(cells, 1);
-    uint32_t number = (uint32_t)tree_number((const uint8_t *)cells + CELL_BYTES, 1);
-    uint32_t flags = (uint32_t)tree_number((const uint8_t *)cells + 2 * CELL_BYTES, 1);
-    if (type == SPI_TYPE && number < SPI_COUNT) {
-        out->intid = 32 + number;
-    } else if (type == PPI_TYPE && number < PPI_COUNT) {
-        out->intid = 16 + number;
-    } else {
-        return ERR_CORRUPT;
-    }
-    out->edge = (flags & EDGE_FLAGS) != 0;
+    uint32_t type = cell(cells), number = cell(cells + 1);
+    bool is_spi = type == SPI_TYPE && number < SPI_COUNT;
+    if (!is_spi && (type != PPI_TYPE || number >= PPI_COUNT)) return ERR_CORRUPT;
+    out->intid = number + (is_spi ? 32 : 16);
+    out->edge = (cell(cells + 2) & EDGE_FLAGS) != 0;
     return OK;
 }
 
-INIT_CODE err_t tree_irq(struct tree_walk *w, uint32_t index, struct tree_irq *out)
+INIT_CODE err_t tree_irq(const struct tree *t, int node, uint32_t index, struct tree_irq *out)
 {
-    const uint8_t *cells = w->property[TREE_INTERRUPTS].value;
-    uint32_t parent = w->level[w->depth].irq_parent, bytes = w->property[TREE_INTERRUPTS].bytes;
-    if (cells == NULL || parent == 0) return ERR_NO_ENTRY;
-    if (w->gic_phandle == 0) {
-        int gic = fdt_node_offset_by_compatible(w->fdt, -1, "arm,gic-v3");
-        if (gic >= 0) w->gic_phandle = fdt_get_phandle(w->fdt, gic);
-    }
-    if (parent != w->gic_phandle) return ERR_NO_ENTRY;
-    if (bytes % (IRQ_CELLS * CELL_BYTES) != 0) return ERR_CORRUPT;
-    if (index >= bytes / (IRQ_CELLS * CELL_BYTES)) return ERR_NO_ENTRY;
-    return tree_irq_of_cells(cells + index * IRQ_CELLS * CELL_BYTES, out);
+    struct tree_value list = tree_get(t, node, "interrupts");
+    int parent = tree_by_phandle(t, t->node[node].irq_parent);
+    if (list.cells == NULL || parent < 0 || !tree_is(t, parent, "arm,gic-v3")) return ERR_NO_ENTRY;
+    if (list.bytes % (IRQ_CELLS * CELL_BYTES) != 0) return ERR_CORRUPT;
+    if (index >= list.bytes / (IRQ_CELLS * CELL_BYTES)) return ERR_NO_ENTRY;
+    return tree_irq_of_cells(list.cells + index * IRQ_CELLS, out);
 }

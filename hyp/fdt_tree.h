@@ -1,78 +1,79 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* A walk over the firmware's device tree: registers, interrupts. The tree is sound; its values are untrusted. */
+/* The firmware's device tree: checked in one pass, then looked at node by node. Its values are untrusted. Boot-only code. */
 #pragma once
 #include "hyp/addr.h"
 #include "lib/base.h"
 
-#define TREE_DEPTH_MAX   6
+#define TREE_NODE_MAX    1024
+#define TREE_BYTES_MAX   MIB(2)  /* arm64 boot protocol */
 #define TREE_ADDRESS_END BIT(39) /* what stage 2 can map */
+#define TREE_NONE        (-1)
 
-/* The properties that a walk looks at in every node, collected in one pass. */
-enum tree_property {
-    TREE_COMPATIBLE,
-    TREE_REG,
-    TREE_INTERRUPTS,
-    TREE_STATUS,
-    TREE_DEVICE_TYPE,
-    TREE_IRQ_PARENT,
-    TREE_RANGES,
-    TREE_ADDRESS_CELLS,
-    TREE_SIZE_CELLS,
-    TREE_PROPERTY_COUNT
+struct tree_node {
+    const char *name;     /* NUL-terminated, in the tree */
+    const uint32_t *prop; /* its first property */
+    const char *compatible;
+    uint32_t compatible_bytes;
+    uint32_t phandle, irq_parent;       /* 0: none */
+    uint32_t address_cells, size_cells; /* of its children */
+    int above;                          /* the node it stands in; TREE_NONE: the root */
+    int depth;                          /* 0: the root */
+    bool is_on;                         /* by its status and those above */
+    bool maps_plainly;                  /* its children's addresses are the CPU's */
 };
 
-struct tree_walk {
-    const void *fdt;      /* borrowed */
-    int node;             /* offset of the present one */
-    int depth;            /* 0 = root */
-    uint32_t gic_phandle; /* 0: not looked for yet */
-    struct {
-        const void *value; /* NULL: not there */
-        uint32_t bytes;
-    } property[TREE_PROPERTY_COUNT];
-    struct tree_level {
-        int node;
-        uint32_t irq_parent;
-        uint32_t address_cells, size_cells; /* of its children */
-        bool is_on;                         /* by its status and those above */
-        bool maps_plainly;                  /* its children's addresses are the CPU's */
-    } level[TREE_DEPTH_MAX];                /* the way from the root to it */
+struct tree {
+    const uint8_t *start;
+    const char *strings;
+    uint32_t strings_bytes, reserve_offset, total_bytes;
+    int node_count;
+    struct tree_node node
+            [TREE_NODE_MAX]; /* in the tree's order: [0] is the root, each after the one it stands in */
 };
 
-/** True when fdt is a whole, well-formed tree of at most fdt_bytes whose parts are aligned as libfdt reads them. */
-bool tree_is_sound(const void *fdt, uint64_t fdt_bytes);
-/** Starts before the root. Context of all: EL2 boot and host. */
-void tree_start(struct tree_walk *w, const void *fdt);
-/** Goes to the next node that is not too deep. False: no more. */
-bool tree_next(struct tree_walk *w);
-/** Goes to the node of this path (aliases are resolved). False: no such node. O(nodes). */
-bool tree_find(struct tree_walk *w, const char *path, size_t path_bytes);
-/** True when one of the node's compatible strings is this one. */
-bool tree_is(const struct tree_walk *w, const char *compatible);
+struct tree_value {
+    const uint32_t *cells; /* NULL: not there */
+    uint32_t bytes;
+};
+
+/**
+ * Checks all of a flattened tree (version 17) and lists its nodes. Everything below relies on it.
+ * fdt_bytes  what may be read at fdt
+ * Returns    true | false: broken, larger than TREE_BYTES_MAX, or with more nodes than fit
+ * Context    EL2 boot, MMU on or off, and host
+ * Source     Devicetree specification v0.4, chapter 5
+ */
+bool tree_open(const void *fdt, uint64_t fdt_bytes, struct tree *t) MUST_CHECK;
+/** Entry `index` of the memory reservation block. False: no more, or past the tree's end. */
+bool tree_reserved(const struct tree *t, uint32_t index, uint64_t *start, uint64_t *size_bytes);
+/** A property of a node, by name. */
+struct tree_value tree_get(const struct tree *t, int node, const char *name);
 /** True when the property's bytes are this string and its NUL. */
-bool tree_says(const struct tree_walk *w, enum tree_property property, const char *text);
-/** True unless the node or one above it is switched off by its status. */
-bool tree_is_on(const struct tree_walk *w);
-/** Name of the node above; "" at the root. */
-const char *tree_above(const struct tree_walk *w);
+bool tree_says(const struct tree *t, int node, const char *name, const char *text);
+/** True when one of the node's compatible strings is this one. */
+bool tree_is(const struct tree *t, int node, const char *compatible);
+/** The node of a path from the root, all names in full. TREE_NONE: there is none. */
+int tree_find(const struct tree *t, const char *path, size_t path_bytes);
+/** The node with this phandle. TREE_NONE: there is none. */
+int tree_by_phandle(const struct tree *t, uint32_t phandle);
 /** Writes the node's path. False, and "" written: it does not fit. */
-bool tree_path(const struct tree_walk *w, char *out, size_t out_bytes);
+bool tree_path(const struct tree *t, int node, char *out, size_t out_bytes);
 
 /**
  * reg entry `index` as the CPU sees it.
  * Returns  OK | ERR_NO_ENTRY: no such entry | ERR_NOT_SUPPORTED: behind a bus that translates addresses
  *          | ERR_CORRUPT: a size that does not fit, an empty range, or one past TREE_ADDRESS_END
  */
-err_t tree_reg(const struct tree_walk *w, uint32_t index, struct pa_range *out) MUST_CHECK;
+err_t tree_reg(const struct tree *t, int node, uint32_t index, struct pa_range *out) MUST_CHECK;
 
 struct tree_irq {
     uint32_t intid;
     bool edge;
 };
 /** Decodes three cells of a GIC interrupt specifier. ERR_CORRUPT: not an SPI or PPI that a GICv3 can have. */
-err_t tree_irq_of_cells(const void *cells, struct tree_irq *out) MUST_CHECK;
+err_t tree_irq_of_cells(const uint32_t *cells, struct tree_irq *out) MUST_CHECK;
 /** Entry `index` of the node's interrupts. ERR_NO_ENTRY: none, or another controller's. ERR_CORRUPT: as above. */
-err_t tree_irq(struct tree_walk *w, uint32_t index, struct tree_irq *out) MUST_CHECK;
+err_t tree_irq(const struct tree *t, int node, uint32_t index, struct tree_irq *out) MUST_CHECK;
 
-/** Big-endian number of cell_count (1 or 2) cells at p, of any alignment. */
-uint64_t tree_number(const void *p, uint32_t cell_count);
+/** Big-endian number of count (0 to 2) cells. */
+uint64_t tree_number(const uint32_t *cells, uint32_t count);

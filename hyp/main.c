@@ -20,8 +20,6 @@
 #include "lib/sha256.h"
 #include "lib/string.h"
 
-#include <libfdt.h>
-
 /* SHA-256 of the manifest, written into the Image by scripts/mkpack.py. */
 const volatile uint8_t manifest_hash[SHA256_BYTES]
         __attribute__((section(".manifest_hash"), used)) = { 1 };
@@ -32,7 +30,7 @@ void hyp_main(void *fdt, uint64_t level);
 
 INIT_CODE static void facts_collect(void)
 {
-    err_t e = facts_from_tree(boot.fdt, &boot.platform, boot_memory_el2(), &facts);
+    err_t e = facts_from_tree(&boot.tree, &boot.platform, boot_memory_el2(), &facts);
     for (uint32_t i = 0; e == OK && i < pci_function_count(); i++) {
         e = facts_add_function(&boot.platform, pci_function_at(i), &facts);
     }
@@ -133,9 +131,10 @@ INIT_CODE static void smmu_line_on(uint32_t intid)
 
 INIT_CODE void hyp_main(void *fdt, uint64_t level)
 {
-    const char *what = "";
-    boot.fdt = fdt;
-    err_t e = platform_read(fdt, UINT64_MAX, &boot.platform, &what);
+    const char *what = "header";
+    err_t e = ERR_CORRUPT;
+    if (tree_open(fdt, TREE_BYTES_MAX, &boot.tree))
+        e = platform_read(&boot.tree, &boot.platform, &what);
     log_uart_start(boot.platform.uart.start.raw, boot.platform.uart_kind);
     if (level != 2) {
         boot_refuse("ZerOS: entered at EL%lu: it needs EL2; start QEMU with -M "
@@ -143,14 +142,13 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
                     level);
     }
     if (e != OK) boot_refuse("ZerOS: the device tree is unusable: %s (error %d)", what, (int)e);
-    boot.fdt_bytes = fdt_totalsize(fdt);
     cores_start(&boot.platform);
     core_lock(); /* the others wait until the first domain runs */
     log_line("ZerOS: EL2 is up, %u cores", boot.platform.core_count);
     machine_start();
     boot_memory_start(&boot);
     manifest_load();
-    platform_wipe_seeds(fdt);
+    platform_wipe_seeds(&boot.tree);
     if (boot.platform.smmu.size_bytes) {
         if (smmu_start(&boot.platform) != OK) {
             boot_refuse("hyp: the SMMU did not start: DMA cannot be fenced");

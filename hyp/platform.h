@@ -2,7 +2,7 @@
 /* What the firmware's device tree says about the machine. All addresses come from here. Boot-only code. */
 #pragma once
 #include "abi/bootinfo.h"
-#include "hyp/addr.h"
+#include "hyp/fdt_tree.h"
 
 #define PLATFORM_RAM_MAX      8
 #define PLATFORM_RESERVED_MAX 8
@@ -44,13 +44,13 @@ struct platform_device {
 };
 
 /**
- * Reads the tree. fdt is untrusted: checked as a whole (libfdt) first.
+ * Reads the machine out of its tree.
  * Returns OK | ERR_CORRUPT (*what names the node or property), ERR_NO_ENTRY (*what names what is missing: memory, gic, uart)
  * Context EL2 boot, and on the host.
  */
-err_t platform_read(const void *fdt, uint64_t fdt_bytes, struct platform *out,
-                    const char **what) MUST_CHECK;
+err_t platform_read(const struct tree *t, struct platform *out, const char **what) MUST_CHECK;
 /** Looks a device up by path. ERR_NO_ENTRY: no such node or status is not okay. ERR_CORRUPT: node unusable. */
-err_t platform_device(const void *fdt, const char *path, struct platform_device *out) MUST_CHECK;
-/** Overwrites rng-seed and kaslr-seed in place, name and value: the tree's size and all other offsets stay. */
-void platform_wipe_seeds(void *fdt);
+err_t platform_device(const struct tree *t, const char *path,
+                      struct platform_device *out) MUST_CHECK;
+/** Overwrites rng-seed and kaslr-seed of /chosen in place, name and value: every other offset stays. */
+void platform_wipe_seeds(const struct tree *t);

@@ -83,11 +83,12 @@ static int judge(const struct manifest *m, const char *firmware_path, int pci_co
 {
     static struct manifest_facts facts;
     static struct platform platform;
+    static struct tree tree;
     uint64_t bytes;
-    void *tree = load(firmware_path, &bytes);
-    const char *what = "devices";
-    if (platform_read(tree, bytes, &platform, &what) != OK ||
-        facts_from_tree(tree, &platform, EL2_BYTES, &facts) != OK) {
+    void *fdt = load(firmware_path, &bytes);
+    const char *what = "header";
+    if (!tree_open(fdt, bytes, &tree) || platform_read(&tree, &platform, &what) != OK ||
+        facts_from_tree(&tree, &platform, EL2_BYTES, &facts) != OK) {
         fprintf(stderr, "%s: bad or missing: %s\n", firmware_path, what);
         return 2;
     }
@@ -98,7 +99,7 @@ static int judge(const struct manifest *m, const char *firmware_path, int pci_co
     struct manifest_problem problem;
     uint32_t refused;
     bool good = manifest_check(m, &facts, &refused, &problem);
-    free(tree);
+    free(fdt);
     /* At boot a domain whose device is absent is left out and the rest runs; here the board is known, so it is a mistake. */
     return good && refused == 0 ? 0 : refuse(&problem);
 }

@@ -2,7 +2,6 @@
 /* From the compiled manifest to struct manifest: shape only, the rules are in manifest.c. */
 #include <libfdt.h> /* first: the host's <limits.h>, which it includes, has another LINK_MAX */
 
-#include "hyp/fdt_tree.h"
 #include "lib/string.h"
 #include "scripts/manifest_read.h"
 
@@ -117,6 +116,19 @@ static const struct binding root_bindings[] = {
     { "version", VALUE_U32, PLACE(root, version) },
 };
 
+/* Big-endian number of cell_count (1 or 2) cells. */
+static uint64_t number_of(const void *p, uint32_t cell_count)
+{
+    return cell_count == 1 ? fdt32_ld(p) : fdt64_ld(p);
+}
+
+/* libfdt leaves the alignment of the parts to its caller. */
+static bool is_sound(const void *fdt, uint64_t fdt_bytes)
+{
+    return fdt_bytes >= sizeof(struct fdt_header) && fdt_off_mem_rsvmap(fdt) % 8 == 0 &&
+           fdt_off_dt_struct(fdt) % 4 == 0 && fdt_check_full(fdt, fdt_bytes) == 0;
+}
+
 static bool fail(const struct reader *r, enum manifest_verdict verdict, const char *what)
 {
     r->problem->verdict = verdict;
@@ -146,7 +158,7 @@ static uint32_t domain_index(const struct manifest *m, const char *name)
 static bool read_queues(const uint8_t *p, uint32_t bytes, uint32_t *mask)
 {
     for (uint32_t i = 0; i + CELL_BYTES <= bytes; i += CELL_BYTES) {
-        uint64_t queue = tree_number(p + i, 1);
+        uint64_t queue = number_of(p + i, 1);
         if (queue >= 32) return false;
         *mask |= (uint32_t)BIT(queue);
     }
@@ -165,11 +177,11 @@ static bool read_value(const struct reader *r, const struct binding *b, const vo
     switch ((enum value_kind)b->kind) {
     case VALUE_U32:
         if (bytes != CELL_BYTES) return false;
-        *number = (uint32_t)tree_number(p, 1);
+        *number = (uint32_t)number_of(p, 1);
         return b->max == 0 || *number <= b->max;
     case VALUE_U64:
         if (bytes != CELL_BYTES && bytes != 2 * CELL_BYTES) return false;
-        *wide = tree_number(p, bytes / CELL_BYTES);
+        *wide = number_of(p, bytes / CELL_BYTES);
         return true;
     case VALUE_TEXT:
         return is_text && str_copy(out, b->bytes, text);
@@ -185,8 +197,8 @@ static bool read_value(const struct reader *r, const struct binding *b, const vo
         return true;
     case VALUE_PLACE:
         if (bytes != 2 * CELL_BYTES) return false;
-        number[0] = (uint32_t)tree_number(p, 1);
-        number[1] = (uint32_t)tree_number(text + CELL_BYTES, 1);
+        number[0] = (uint32_t)number_of(p, 1);
+        number[1] = (uint32_t)number_of(text + CELL_BYTES, 1);
         return true;
     case VALUE_END:
         *number = is_text ? domain_index(r->m, text) : 0;
@@ -195,8 +207,8 @@ static bool read_value(const struct reader *r, const struct binding *b, const vo
         return read_queues(p, bytes, number);
     case VALUE_LBA:
         if (bytes != 4 * CELL_BYTES) return false;
-        wide[0] = tree_number(p, 2);
-        wide[1] = tree_number(text + 2 * CELL_BYTES, 2);
+        wide[0] = number_of(p, 2);
+        wide[1] = number_of(text + 2 * CELL_BYTES, 2);
         return wide[1] <= UINT64_MAX - wide[0];
     case VALUE_WINDOW:
         if (is_text && strcmp(text, CLIENT_MEMORY) == 0) {
@@ -204,7 +216,7 @@ static bool read_value(const struct reader *r, const struct binding *b, const vo
             return true;
         }
         if (bytes != CELL_BYTES && bytes != 2 * CELL_BYTES) return false;
-        *wide = tree_number(p, bytes / CELL_BYTES);
+        *wide = number_of(p, bytes / CELL_BYTES);
         return true;
     }
     return false;
@@ -367,7 +379,7 @@ bool manifest_read(const void *dtb, uint64_t dtb_bytes, struct manifest *out,
                               .format = MANIFEST_FORMAT,
                               .size_bytes = sizeof(*out) };
     memset(problem, 0, sizeof(*problem));
-    if (!tree_is_sound(dtb, dtb_bytes)) return fail(&r, MANIFEST_BAD_TREE, "");
+    if (!is_sound(dtb, dtb_bytes)) return fail(&r, MANIFEST_BAD_TREE, "");
     int parts[PART_COUNT] = { -1, -1, -1 };
     if (!read_root(&r, parts)) return false;
     for (uint32_t part = 0; part < PART_COUNT; part++) {

@@ -35,7 +35,7 @@ system-image: $(if $(ready_for_pack),$(SYSTEM)) ## Image and system pack
 
 # The compiler of manifests, with EL2's judge: a wrong one is refused before it is packed. facts.dtb is QEMU's own description.
 compiler_srcs := scripts/manifest.c scripts/manifest_read.c hyp/manifest.c hyp/facts.c hyp/platform.c hyp/fdt_tree.c \
-    lib/format.c lib/string.c $(patsubst %,$(FDT)/%.c,fdt fdt_ro fdt_addresses fdt_check fdt_strerror fdt_wip fdt_rw fdt_sw)
+    lib/format.c lib/string.c $(patsubst %,$(FDT)/%.c,fdt fdt_ro fdt_check fdt_strerror)
 $(compiler): $(compiler_srcs) $(wildcard scripts/*.h hyp/*.h hyp/dma/*.h lib/*.h include/abi/*.h)
 	@echo "  HOSTCC $@"
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Any bytes as a compiled manifest: what passes reader and judge keeps the promises that EL2 builds on. */
-// LINK: hyp/manifest.c scripts/manifest_read.c hyp/fdt_tree.c lib/format.c lib/string.c @libfdt
+// LINK: hyp/manifest.c scripts/manifest_read.c lib/format.c lib/string.c @libfdt
 #include <stdlib.h>
 #include <string.h>
 

@@ -13,6 +13,7 @@
 
 static _Alignas(8) char tree[2 * 1024 * 1024];
 static struct platform platform;
+static struct tree nodes;
 static struct manifest_facts facts;
 
 static bool collect(const char *machine)
@@ -30,8 +31,8 @@ static bool collect(const char *machine)
     size_t bytes = fread(tree, 1, sizeof(tree), f);
     fclose(f);
     unlink(path);
-    return platform_read(tree, bytes, &platform, &what) == OK &&
-           facts_from_tree(tree, &platform, MIB(64), &facts) == OK;
+    return tree_open(tree, bytes, &nodes) && platform_read(&nodes, &platform, &what) == OK &&
+           facts_from_tree(&nodes, &platform, MIB(64), &facts) == OK;
 }
 
 static const struct manifest_fact *find(const char *path)
@@ -92,7 +93,8 @@ TEST(facts, disabled_nodes_are_not_there)
     EXPECT_EQ(0, fdt_open_into(tree, tree, sizeof(tree)));
     EXPECT_EQ(0, fdt_setprop_string(tree, fdt_path_offset(tree, "/pl031@9010000"), "status",
                                     "disabled"));
-    EXPECT_EQ(OK, facts_from_tree(tree, &platform, 0, &facts));
+    REQUIRE_TRUE(tree_open(tree, sizeof(tree), &nodes));
+    EXPECT_EQ(OK, facts_from_tree(&nodes, &platform, 0, &facts));
     EXPECT_TRUE(find("/pl031@9010000") == NULL);
 }
 
@@ -115,7 +117,8 @@ TEST(facts, registers_on_top_of_ram_lie_in_a_reserved_page)
     EXPECT_EQ(0, fdt_open_into(tree, tree, sizeof(tree)));
     EXPECT_EQ(0, fdt_setprop_u64(tree, fdt_path_offset(tree, "/pl011@9000000"), "reg", 0x40001000));
     EXPECT_EQ(0, fdt_appendprop_u64(tree, fdt_path_offset(tree, "/pl011@9000000"), "reg", 0x1000));
-    EXPECT_EQ(OK, facts_from_tree(tree, &platform, 0, &facts));
+    REQUIRE_TRUE(tree_open(tree, sizeof(tree), &nodes));
+    EXPECT_EQ(OK, facts_from_tree(&nodes, &platform, 0, &facts));
     const struct manifest_fact *uart = find("/pl011@9000000"), *ram = find("/memory@40000000");
     REQUIRE_TRUE(uart != NULL && ram != NULL);
     EXPECT_TRUE(uart->mmio_start > ram->mmio_start &&
@@ -134,7 +137,8 @@ TEST(facts, more_devices_than_fit_are_an_error)
         EXPECT_EQ(0, fdt_setprop_u64(tree, node, "reg", 0x20000000 + i * 0x1000));
         EXPECT_EQ(0, fdt_appendprop_u64(tree, node, "reg", 0x1000));
     }
-    EXPECT_EQ(ERR_NO_MEMORY, facts_from_tree(tree, &platform, 0, &facts));
+    REQUIRE_TRUE(tree_open(tree, sizeof(tree), &nodes));
+    EXPECT_EQ(ERR_NO_MEMORY, facts_from_tree(&nodes, &platform, 0, &facts));
     EXPECT_EQ(MANIFEST_FACT_DEVICES, facts.device_count);
 }
 

@@ -50,11 +50,24 @@ static int node_of(const char *path)
 }
 
 static struct platform got;
+static struct tree nodes;
 static const char *what;
+
+static err_t read_bytes(const void *fdt, uint64_t fdt_bytes)
+{
+    what = "header";
+    return tree_open(fdt, fdt_bytes, &nodes) ? platform_read(&nodes, &got, &what) : ERR_CORRUPT;
+}
 
 static err_t read_tree(void)
 {
-    return platform_read(tree.bytes, fdt_totalsize(tree.bytes), &got, &what);
+    return read_bytes(tree.bytes, fdt_totalsize(tree.bytes));
+}
+
+static err_t look_up(const char *path, struct platform_device *d)
+{
+    if (!tree_open(tree.bytes, TREE_BYTES, &nodes)) return ERR_STATE;
+    return platform_device(&nodes, path, d);
 }
 
 #define REQUIRE_TREE() REQUIRE_TRUE(fresh_tree() != NULL)
@@ -273,15 +286,15 @@ TEST(platform, refuses_a_tree_cut_short_or_with_a_broken_header)
     REQUIRE_TREE();
     EXPECT_EQ(0, fdt_pack(tree.bytes));
     uint64_t size_bytes = fdt_totalsize(tree.bytes);
-    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, size_bytes - 1, &got, &what));
+    EXPECT_EQ(ERR_CORRUPT, read_bytes(tree.bytes, size_bytes - 1));
     EXPECT_STR("header", what);
-    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, 8, &got, &what));
+    EXPECT_EQ(ERR_CORRUPT, read_bytes(tree.bytes, 8));
     tree.bytes[0] ^= 1;
-    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, size_bytes, &got, &what));
+    EXPECT_EQ(ERR_CORRUPT, read_bytes(tree.bytes, size_bytes));
     tree.bytes[0] ^= 1;
-    EXPECT_OK(platform_read(tree.bytes, size_bytes, &got, &what));
+    EXPECT_OK(read_bytes(tree.bytes, size_bytes));
     fdt_set_off_mem_rsvmap(tree.bytes, fdt_off_mem_rsvmap(tree.bytes) - 4);
-    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, size_bytes, &got, &what));
+    EXPECT_EQ(ERR_CORRUPT, read_bytes(tree.bytes, size_bytes));
     EXPECT_STR("header", what);
 }
 
@@ -294,9 +307,9 @@ TEST(platform, survives_any_byte_of_the_tree_being_wrong)
     for (uint32_t at = 0; at < size_bytes; at += 7) {
         memcpy(copy, tree.bytes, size_bytes);
         copy[at] ^= (char)(1 << at % 8);
-        if (platform_read(copy, size_bytes, &got, &what) == OK) {
+        if (read_bytes(copy, size_bytes) == OK) {
             struct platform_device device;
-            (void)!platform_device(copy, "/pl011@9000000", &device);
+            (void)!platform_device(&nodes, "/pl011@9000000", &device);
         }
     }
     free(copy);
@@ -306,14 +319,14 @@ TEST(platform, looks_up_a_device_by_path)
 {
     REQUIRE_TREE();
     struct platform_device d;
-    REQUIRE_EQ(OK, platform_device(tree.bytes, "/pl011@9000000", &d));
+    REQUIRE_EQ(OK, look_up("/pl011@9000000", &d));
     EXPECT_STR("arm,pl011", d.compatible);
     EXPECT_EQ(0x9000000, d.mmio.start.raw);
     EXPECT_EQ(PAGE_SIZE, d.mmio.size_bytes);
     EXPECT_EQ(33, d.intid);
     EXPECT_FALSE(d.edge);
     EXPECT_EQ(24000000, d.clock_hz);
-    REQUIRE_EQ(OK, platform_device(tree.bytes, "/pl031@9010000", &d));
+    REQUIRE_EQ(OK, look_up("/pl031@9010000", &d));
     EXPECT_EQ(34, d.intid);
 }
 
@@ -321,14 +334,14 @@ TEST(platform, device_lookup_refuses_what_cannot_be_given_away)
 {
     REQUIRE_TREE();
     struct platform_device d;
-    EXPECT_EQ(ERR_NO_ENTRY, platform_device(tree.bytes, "/pl011@9999000", &d));
-    EXPECT_EQ(ERR_NO_ENTRY, platform_device(tree.bytes, "serial0", &d));
-    EXPECT_EQ(ERR_NO_ENTRY, platform_device(tree.bytes, "", &d));
+    EXPECT_EQ(ERR_NO_ENTRY, look_up("/pl011@9999000", &d));
+    EXPECT_EQ(ERR_NO_ENTRY, look_up("serial0", &d));
+    EXPECT_EQ(ERR_NO_ENTRY, look_up("", &d));
     /* Nothing to call it by, and no registers. */
-    EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/memory@40000000", &d));
-    EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/pmu", &d));
+    EXPECT_EQ(ERR_CORRUPT, look_up("/memory@40000000", &d));
+    EXPECT_EQ(ERR_CORRUPT, look_up("/pmu", &d));
     EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node_of("/pl031@9010000"), "status", "disabled"));
-    EXPECT_EQ(ERR_NO_ENTRY, platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_EQ(ERR_NO_ENTRY, look_up("/pl031@9010000", &d));
 }
 
 TEST(platform, refuses_windows_and_maps_of_the_bridge_that_lead_nowhere)
@@ -480,7 +493,7 @@ TEST(platform, a_tree_whose_parts_are_not_aligned_is_refused)
     EXPECT_EQ(0, fdt_pack(tree.bytes));
     uint32_t bytes = fdt_totalsize(tree.bytes), structure = fdt_off_dt_struct(tree.bytes);
     memmove(tree.bytes + 4, tree.bytes, bytes);
-    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes + 4, bytes, &got, &what));
+    EXPECT_EQ(ERR_CORRUPT, read_bytes(tree.bytes + 4, bytes));
     memmove(tree.bytes, tree.bytes + 4, bytes);
     /* Eight bytes of room before the structure: the reservation map fits at any multiple of four. */
     memmove(tree.bytes + structure + 8, tree.bytes + structure, bytes - structure);
@@ -488,9 +501,9 @@ TEST(platform, a_tree_whose_parts_are_not_aligned_is_refused)
     fdt_set_off_dt_struct(tree.bytes, structure + 8);
     fdt_set_off_dt_strings(tree.bytes, fdt_off_dt_strings(tree.bytes) + 8);
     fdt_set_totalsize(tree.bytes, bytes + 8);
-    EXPECT_OK(platform_read(tree.bytes, bytes + 8, &got, &what));
+    EXPECT_OK(read_bytes(tree.bytes, bytes + 8));
     fdt_set_off_mem_rsvmap(tree.bytes, fdt_off_mem_rsvmap(tree.bytes) + 4);
-    EXPECT_EQ(ERR_CORRUPT, platform_read(tree.bytes, bytes + 8, &got, &what));
+    EXPECT_EQ(ERR_CORRUPT, read_bytes(tree.bytes, bytes + 8));
     EXPECT_STR("header", what);
 }
 
@@ -504,19 +517,19 @@ TEST(platform, interrupts_of_devices_are_the_gics_or_none)
         fdt32_t cells[3] = { cpu_to_fdt32(bad[i][0]), cpu_to_fdt32(bad[i][1]),
                              cpu_to_fdt32(bad[i][2]) };
         EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/pl031@9010000"), "interrupts", cells, 12));
-        EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/pl031@9010000", &d));
+        EXPECT_EQ(ERR_CORRUPT, look_up("/pl031@9010000", &d));
         EXPECT_EQ(0, fdt_setprop(tree.bytes, node_of("/pl031@9010000"), "interrupts", cells, 8));
-        EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/pl031@9010000", &d));
+        EXPECT_EQ(ERR_CORRUPT, look_up("/pl031@9010000", &d));
     }
     REQUIRE_TREE();
     EXPECT_EQ(0,
               fdt_setprop_u32(tree.bytes, node_of("/pl031@9010000"), "interrupt-parent", 0x8004));
-    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_OK(look_up("/pl031@9010000", &d));
     EXPECT_EQ(0, d.intid);
     REQUIRE_TREE();
     EXPECT_EQ(0, fdt_delprop(tree.bytes, 0, "interrupt-parent"));
     EXPECT_EQ(0, fdt_delprop(tree.bytes, node_of("/intc@8000000"), "phandle"));
-    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_OK(look_up("/pl031@9010000", &d));
     EXPECT_EQ(0, d.intid);
 }
 
@@ -526,20 +539,20 @@ TEST(platform, clocks_of_devices_are_fixed_ones_or_unknown)
     struct platform_device d;
     EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node_of("/pl031@9010000"), "clocks", 0x8003));
     EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node_of("/intc@8000000"), "clock-frequency", 77));
-    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_OK(look_up("/pl031@9010000", &d));
     EXPECT_EQ(0, d.clock_hz);
     EXPECT_EQ(0, fdt_delprop(tree.bytes, node_of("/pl031@9010000"), "clocks"));
-    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_OK(look_up("/pl031@9010000", &d));
     EXPECT_EQ(0, d.clock_hz);
     EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node_of("/pl031@9010000"), "clock-frequency", 1000));
-    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_OK(look_up("/pl031@9010000", &d));
     EXPECT_EQ(1000, d.clock_hz);
     EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, node_of("/pl031@9010000"), "clocks"));
-    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_OK(look_up("/pl031@9010000", &d));
     EXPECT_EQ(1000, d.clock_hz);
     EXPECT_EQ(0, fdt_setprop_u64(tree.bytes, node_of("/pl031@9010000"), "clock-frequency",
                                  GIB(4) * 1000));
-    EXPECT_OK(platform_device(tree.bytes, "/pl031@9010000", &d));
+    EXPECT_OK(look_up("/pl031@9010000", &d));
     EXPECT_EQ(0, d.clock_hz);
 }
 
@@ -551,9 +564,9 @@ TEST(platform, a_device_behind_a_translating_bus_is_refused)
     EXPECT_EQ(0, fdt_setprop_string(tree.bytes, node, "compatible", "arm,pl011"));
     EXPECT_EQ(0, fdt_setprop_u32(tree.bytes, node, "reg", 0x10000));
     EXPECT_EQ(0, fdt_appendprop_u32(tree.bytes, node, "reg", 0x1000));
-    EXPECT_EQ(ERR_CORRUPT, platform_device(tree.bytes, "/platform-bus@c000000/uart@0", &d));
+    EXPECT_EQ(ERR_CORRUPT, look_up("/platform-bus@c000000/uart@0", &d));
     EXPECT_EQ(0, fdt_setprop_empty(tree.bytes, node_of("/platform-bus@c000000"), "ranges"));
-    EXPECT_OK(platform_device(tree.bytes, "/platform-bus@c000000/uart@0", &d));
+    EXPECT_OK(look_up("/platform-bus@c000000/uart@0", &d));
     EXPECT_EQ(0x10000, d.mmio.start.raw);
 }
 
@@ -564,12 +577,13 @@ TEST(platform, wiping_leaves_no_byte_of_the_seeds)
     EXPECT_EQ(0, fdt_setprop_string(tree.bytes, chosen, "rng-seed", "SEEDSEEDSEED"));
     EXPECT_EQ(0, fdt_setprop_string(tree.bytes, chosen, "kaslr-seed", "SEEDSEED"));
     EXPECT_TRUE(memmem(tree.bytes, TREE_BYTES, "SEED", 4) != NULL);
-    platform_wipe_seeds(tree.bytes);
+    REQUIRE_TRUE(tree_open(tree.bytes, TREE_BYTES, &nodes));
+    platform_wipe_seeds(&nodes);
     EXPECT_TRUE(memmem(tree.bytes, TREE_BYTES, "SEED", 4) == NULL);
     EXPECT_EQ(NULL, fdt_getprop(tree.bytes, node_of("/chosen"), "rng-seed", NULL));
     EXPECT_EQ(NULL, fdt_getprop(tree.bytes, node_of("/chosen"), "kaslr-seed", NULL));
-    platform_wipe_seeds(tree.bytes); /* nothing left to wipe */
-    REQUIRE_EQ(OK, platform_read(tree.bytes, fdt_totalsize(tree.bytes), &got, &what));
+    platform_wipe_seeds(&nodes); /* nothing left to wipe */
+    REQUIRE_EQ(OK, read_bytes(tree.bytes, fdt_totalsize(tree.bytes)));
     EXPECT_EQ(0, got.seed[0]);
     EXPECT_EQ(2, got.core_count);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The shipped system.dts, compiled when the test runs, and the same tree with one thing wrong. */
-// LINK: scripts/manifest_read.c hyp/fdt_tree.c lib/string.c @libfdt
+// LINK: scripts/manifest_read.c lib/string.c @libfdt
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
