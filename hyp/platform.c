@@ -174,7 +174,9 @@ static INIT_CODE err_t read_smmu(struct reader *r, int node)
 static INIT_CODE err_t read_pci_window(struct reader *r, int node)
 {
     struct tree_value ranges = tree_get(r->t, node, "ranges");
-    if (ranges.bytes % (PCI_RANGE_CELLS * CELL_BYTES) != 0) return ERR_CORRUPT;
+    if (ranges.bytes == 0 || ranges.bytes % (PCI_RANGE_CELLS * CELL_BYTES) != 0) {
+        return ERR_CORRUPT;
+    }
     const uint32_t *p = ranges.cells, *end = p + ranges.bytes / CELL_BYTES;
     while (p < end && FIELD_OF(BITS(25, 24), tree_number(p, 1)) != PCI_SPACE_MEM32) {
         p += PCI_RANGE_CELLS;
