@@ -25,7 +25,7 @@ ALLOWED = {
     "terminal": {"abi", "lib", "terminal"},
     "domains": {"abi", "lib", "drivers"},
     "servers": {"abi", "lib", "terminal", "drivers"},
-    "guests": {"abi", "lib"},
+    "guests": {"abi", "lib", "domains", "drivers"},  # guests/hostile is a storage domain turned villain
 }
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # EL0 programs: all of servers/NAME and servers/rt, plus the folders of servers/ and the libraries in NAME_LIBS.
-SERVERS := init supervisor console fs shell
+SERVERS := init supervisor console fs shell hostile-client
 
 server_rt_SRCS := $(wildcard servers/rt/*.c servers/rt/*.S)
 
@@ -9,3 +9,6 @@ shell_LIBS := fsclient
 init_SRCS := $(wildcard servers/init/*.c)
 # The serial line's driver is a part of the console.
 console_SRCS := $(wildcard servers/console/*.c) $(wildcard drivers/uart/*.c)
+# Of the hostile suite: in the place of fs, it checks and measures.
+hostile-client_SRCS := tests/hostile/client.c
+hostile-client_LIBS := blk

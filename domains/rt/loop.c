@@ -19,7 +19,7 @@ static struct {
     uint32_t source_count;
     struct {
         void (*fn)(void *ctx, uint32_t events);
-        void *ctx; /* borrowed (outlives the loop) */
+        void *ctx;      /* borrowed (outlives the loop) */
     } link[LINK_MAX];   /* by id */
     uint64_t ring_mask; /* links whose clients wait for an interrupt */
     uint32_t timer_intid;

@@ -4,6 +4,7 @@
 
 #include "domains/rt/hvc.h"
 #include "domains/rt/loop.h"
+#include "domains/rt/seam.h"
 #include "domains/rt/sysreg.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -20,12 +21,18 @@ const struct bootinfo *rt_bootinfo(void)
     return rt.boot;
 }
 
+__attribute__((weak)) void seam_start(const struct bootinfo *boot)
+{
+    (void)boot;
+}
+
 _Noreturn void rt_start(const struct bootinfo *boot)
 {
     rt.boot = boot;
     CHECK((uintptr_t)image_start == DOMAIN_RAM_IPA);
     CHECK(boot->magic == BOOTINFO_MAGIC && boot->version == BOOTINFO_VERSION);
     loop_start(boot);
+    seam_start(boot);
     domain_main(boot);
 }
 

@@ -58,7 +58,8 @@ static err_t queue_start(struct serve *s, uint32_t queue_idx)
     uint32_t resume =
             reg_read(s, at + LINK_SRV_Q_RESUME); /* stock clients: bit 31 says that it is valid */
     uint16_t used_idx = (resume & BIT(31)) != 0 ? (uint16_t)resume : 0;
-    if ((resume & BIT(31)) != 0) loop_ring(s->boot->id); /* its last word may never have been said */
+    if ((resume & BIT(31)) != 0)
+        loop_ring(s->boot->id); /* its last word may never have been said */
     if (!part_is_inside(s, desc, entry_count * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE)) {
         return ERR_PEER;
     }

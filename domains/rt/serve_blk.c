@@ -21,6 +21,12 @@ STATIC_ASSERT(offsetof(struct blk_config, seg_max) == 12 &&
                       offsetof(struct blk_config, blk_size) == 20,
               "as above");
 
+__attribute__((weak)) void seam_publish(uint32_t *features, void *config)
+{
+    (void)features;
+    (void)config;
+}
+
 static uint64_t range_clip(uint64_t first, uint64_t count, uint64_t device_count)
 {
     if (first >= device_count) return 0;
@@ -41,7 +47,7 @@ err_t serve_blk_start(struct serve_blk *b, const struct boot_link *boot,
     for (uint32_t i = 0; i < SERVE_BLK_IN_FLIGHT; i++) {
         b->slot[i].link = b;
     }
-    const struct blk_config config = {
+    struct blk_config config = {
         .capacity = b->sector_count,
         .seg_max = SERVE_BLK_SEG_MAX,
         .blk_size = geometry->block_bytes,
@@ -49,6 +55,7 @@ err_t serve_blk_start(struct serve_blk *b, const struct boot_link *boot,
     uint32_t features =
             1U << VIRTIO_BLK_F_FLUSH | 1U << VIRTIO_BLK_F_SEG_MAX | 1U << VIRTIO_BLK_F_BLK_SIZE;
     if (b->read_only) features |= 1U << VIRTIO_BLK_F_RO;
+    seam_publish(&features, &config);
     serve_publish(&b->serve, features, &config, sizeof(config));
     return OK;
 }

@@ -3,6 +3,7 @@
 #include "hyp/dma/smmuv3.h"
 
 #include "hyp/console.h"
+#include "hyp/dma/pci.h"
 #include "hyp/domain.h"
 #include "hyp/pool.h"
 #include "hyp/trace.h"
@@ -270,6 +271,8 @@ static void on_event(const volatile uint64_t *event, uint32_t *last_stream)
     bool is_violation = type >= EVENT_FIRST_VIOLATION && type <= EVENT_LAST_VIOLATION;
     if (d != NULL && is_violation) {
         domain_kill(d, CAUSE_DMA, address, stream_id);
+        /* One that goes on would ring for each access, and main would never run to stop it. guards: T-750 */
+        pci_bus_master(stream_id >> 3, false);
     } else if (is_power_of_2(++smmu.unowned_count)) {
         log_line("smmu: stream 0x%x: event 0x%x, address 0x%lx (%lu such events)", stream_id, type,
                  (unsigned long)address, (unsigned long)smmu.unowned_count);

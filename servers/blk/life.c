@@ -44,7 +44,6 @@ bool blk_server_is_published(const struct blk *b)
     return reg_read(b, LINK_CLIENT_SERVER) == LINK_SERVER_PUBLISHED;
 }
 
-
 /*
  * Takes note of interrupt causes; a change of configuration or state shows in them. The interrupt of a link is an edge for each
  * event, whatever the status says: used buffers need no acknowledgement, which would be one more trap for each request.
@@ -78,10 +77,13 @@ bool blk_life_is_well(struct blk *b)
 
 void blk_life_accuse(struct blk *b, enum sup_violation what, uint64_t detail)
 {
+    /* One that died meanwhile is not told of: the report would hit its innocent successor. */
+    bool still_there = reg_read(b, LINK_CLIENT_INCARNATION) == b->incarnation &&
+                       reg_read(b, LINK_CLIENT_SERVER) == LINK_SERVER_PUBLISHED;
     b->stats.violations++;
     b->is_up = false;
     reg_write(b, VIRTIO_MMIO_STATUS, 0);
-    b->env.report(b->env.ctx, what, detail);
+    if (still_there) b->env.report(b->env.ctx, what, detail);
 }
 
 /* Status := 0 and waits until it took effect: then no byte of the window is touched any more. */

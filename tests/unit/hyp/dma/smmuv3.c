@@ -47,7 +47,7 @@ static struct {
     uint32_t command_count;
     uint32_t pool_left;
     struct domain owner; /* of stream 8 */
-    uint32_t kills;
+    uint32_t kills, silenced_slot;
     uint64_t kill_detail, kill_info;
     enum death_cause kill_cause;
     uint32_t log_lines, traces;
@@ -135,6 +135,12 @@ void trace(enum trace_event event, uint32_t domain, uint64_t arg0, uint64_t arg1
 struct domain *domain_of_stream(uint32_t stream_id)
 {
     return stream_id == 8 ? &model.owner : NULL;
+}
+
+void pci_bus_master(uint32_t slot, bool on)
+{
+    EXPECT_TRUE(!on);
+    model.silenced_slot = slot;
 }
 
 void domain_kill(struct domain *d, enum death_cause cause, uint64_t detail, uint64_t info)
@@ -368,6 +374,7 @@ TEST(smmu, a_violation_kills_the_owner_with_address_and_stream)
         EXPECT_EQ(CAUSE_DMA, model.kill_cause);
         EXPECT_EQ(0xdead0000, model.kill_detail);
         EXPECT_EQ(8, model.kill_info);
+        EXPECT_EQ(1, model.silenced_slot); /* else an endless transfer rings for ever */
         EXPECT_EQ(model.reg[EVENTQ_PROD / 4], model.reg[EVENTQ_CONS / 4]);
         EXPECT_EQ(1, model.traces);
     }
