@@ -2,6 +2,7 @@
 /* Priority scheduling with budgets on each core, without ticks. */
 #include "hyp/sched.h"
 
+#include "hyp/aarch64/gicv3.h"
 #include "hyp/aarch64/mmu.h"
 #include "hyp/aarch64/switch.h"
 #include "hyp/arch.h"
@@ -85,9 +86,16 @@ static struct vcpu *pick(const struct core *c, uint64_t now)
     return best;
 }
 
-static bool vtimer_is_armed(const struct vcpu *v)
+/* When a timer of a vCPU off the core fires that it lets through. */
+static uint64_t timer_due(const struct vcpu *v)
 {
-    return (v->sys.cntv_ctl & 3) == 1; /* ENABLE, not IMASK */
+    const struct vcpu_sysregs *s = &v->sys;
+    uint64_t at = UINT64_MAX;
+    uint32_t lets = v->vgic.own.enabled;
+    /* ENABLE, not IMASK */
+    if ((s->cntv_ctl & 3) == 1 && lets & 1U << PPI_VTIMER) at = s->cntv_cval;
+    if ((s->cntp_ctl & 3) == 1 && lets & 1U << PPI_PTIMER) at = MIN(at, s->cntp_cval);
+    return at;
 }
 
 /* Takes turns with its equals: a vCPU that no budget stops. */
@@ -109,8 +117,8 @@ static uint64_t next_event(const struct core *c, struct vcpu *next, uint64_t now
             if (v->cpu.period_ticks && !v->cpu.left_ticks) at = MIN(at, vcpu_refill_ticks(v));
             if (next && rank_of(v, now) == rank && is_sliced(next))
                 at = MIN(at, c->slice_end_ticks);
-        } else if (v != c->current && vtimer_is_armed(v)) {
-            at = MIN(at, v->sys.cntv_cval);
+        } else if (v != c->current) {
+            at = MIN(at, timer_due(v));
         }
     }
     if (next && rival && next->cpu.period_ticks) {
@@ -218,7 +226,7 @@ struct vcpu *sched_exit(void)
 
 void sched_wait(struct vcpu *v)
 {
-    if (vgic_is_deliverable(v) || world_vtimer_fires()) return;
+    if (vgic_is_deliverable(v) || world_timer_fires(v)) return;
     v->state = VCPU_WAITING;
 }
 
@@ -231,8 +239,7 @@ void sched_timer(void)
     arch_timer_set(UINT64_MAX);
     for (uint32_t i = 0; i < c->count; i++) {
         struct vcpu *v = c->list[i];
-        if (v != c->current && v->state == VCPU_WAITING && vtimer_is_armed(v) &&
-            v->sys.cntv_cval <= now) {
+        if (v != c->current && v->state == VCPU_WAITING && timer_due(v) <= now) {
             vcpu_wake(v); /* its line rises as soon as it is loaded */
             sched_charge_to(v);
         }

@@ -21,8 +21,8 @@ STATIC_ASSERT(offsetof(struct vcpu_regs, pstate) == 256, "vectors.S");
 struct vcpu_sysregs {
     uint64_t sp_el0, sp_el1, elr_el1, spsr_el1, sctlr, cpacr, ttbr0, ttbr1, tcr, mair, amair, vbar;
     uint64_t esr, far, afsr0, afsr1, contextidr, tpidr_el0, tpidrro_el0, tpidr_el1, par, cntkctl;
-    uint64_t cntv_ctl, cntv_cval, cntp_ctl, cntp_cval, mdscr, csselr, actlr;
-    uint64_t pmcr, pmuserenr, pmcntenset, pmevtyper0, pmccfiltr, pmselr; /* only with `pmu` */
+    uint64_t cntv_ctl, cntv_cval, cntp_ctl, cntp_cval, mdscr, csselr;
+    bool has_cntp; /* it has touched its physical timer: from then on that is switched, too */
 };
 
 enum vcpu_state {

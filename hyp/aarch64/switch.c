@@ -26,6 +26,9 @@ STATIC_ASSERT(VTCR_VALUE == 0x80003559UL, "by hand, Arm ARM VTCR_EL2");
 #define MDCR_TRAPS        (MDCR_TRAPS_PMU_OK | BIT(6) | BIT(5))
 #define SCTLR_EL1_RESET   0x30d00800UL
 #define PSTATE_RESET      0x3c5UL /* EL1h, DAIF masked */
+/* CNTHCTL_EL2: EL1 reads the physical counter; its physical timer traps, until it uses it. */
+#define CNTHCTL_TRAP 1
+#define CNTHCTL_OPEN 3
 #define PSTATE_A32        BIT(4)
 #define PSTATE_PAN        BIT(22)
 #define PSTATE_NZCV       BITS(31, 28)
@@ -48,7 +51,8 @@ void world_start(void)
     SYSREG_WRITE(cptr_el2, CPTR_RES1); /* the boot hashes with SIMD; world_switch sets the trap */
     SYSREG_WRITE(hstr_el2, 0);
     SYSREG_WRITE(cntvoff_el2, 0);
-    SYSREG_WRITE(cnthctl_el2, 1); /* EL1 reads the physical counter; its physical timer traps */
+    SYSREG_WRITE(cntp_ctl_el0, 0);
+    SYSREG_WRITE(cnthctl_el2, CNTHCTL_TRAP);
     SYSREG_WRITE(vpidr_el2, SYSREG_READ(midr_el1));
     SYSREG_WRITE(mdcr_el2, hpmn() | MDCR_TRAPS);
     SYSREG_WRITE(cntv_ctl_el0, 0);
@@ -92,6 +96,10 @@ static void sys_save(struct vcpu_sysregs *s)
     s->csselr = SYSREG_READ(csselr_el1);
     s->cntv_cval = SYSREG_READ(cntv_cval_el0);
     s->cntv_ctl = SYSREG_READ(cntv_ctl_el0);
+    if (s->has_cntp) {
+        s->cntp_cval = SYSREG_READ(cntp_cval_el0);
+        s->cntp_ctl = SYSREG_READ(cntp_ctl_el0);
+    }
 }
 
 static void sys_load(const struct vcpu_sysregs *s)
@@ -125,6 +133,19 @@ static void sys_load(const struct vcpu_sysregs *s)
     SYSREG_WRITE(cntv_ctl_el0, s->cntv_ctl);
 }
 
+/* The physical timer: to has its own, or none. */
+static void cntp_load(const struct vcpu *from, const struct vcpu *to)
+{
+    if (to && to->sys.has_cntp) {
+        SYSREG_WRITE(cntp_cval_el0, to->sys.cntp_cval);
+        SYSREG_WRITE(cntp_ctl_el0, to->sys.cntp_ctl);
+        SYSREG_WRITE(cnthctl_el2, CNTHCTL_OPEN);
+    } else if (from && from->sys.has_cntp) {
+        SYSREG_WRITE(cntp_ctl_el0, 0);
+        SYSREG_WRITE(cnthctl_el2, CNTHCTL_TRAP);
+    }
+}
+
 void world_switch(struct vcpu *from, struct vcpu *to)
 {
     if (from) {
@@ -132,6 +153,7 @@ void world_switch(struct vcpu *from, struct vcpu *to)
         ich_save(&from->vgic);
         from->vgic.ppi_active = gic_ppi_active_take();
     }
+    cntp_load(from, to);
     if (!to) {
         SYSREG_WRITE(cntv_ctl_el0, 0);
         SYSREG_WRITE(vttbr_el2, 0); /* nobody's tables are walked from here on */
@@ -174,9 +196,12 @@ void world_fp_drop(struct vcpu *v)
     memset(v->fp, 0, sizeof v->fp);
 }
 
-bool world_vtimer_fires(void)
+bool world_timer_fires(const struct vcpu *v)
 {
-    return (SYSREG_READ(cntv_ctl_el0) & 7) == 5; /* ENABLE, not IMASK, ISTATUS */
+    uint32_t lets = v->vgic.own.enabled;
+    /* ENABLE, not IMASK, ISTATUS */
+    return (lets & 1U << PPI_VTIMER && (SYSREG_READ(cntv_ctl_el0) & 7) == 5) ||
+           (v->sys.has_cntp && lets & 1U << PPI_PTIMER && (SYSREG_READ(cntp_ctl_el0) & 7) == 5);
 }
 
 bool world_has_sha2(void)
@@ -263,6 +288,13 @@ struct world_syndrome world_syndrome(void)
 
 bool world_sysreg(struct vcpu *v, uint32_t iss, bool is_read, uint64_t *value)
 {
-    enum { ICC = 0x303016, FIELDS = 0x31fc1e }; /* Op0 3, Op1 0, CRn 12, CRm 11; any Op2 and Rt */
+    /* Op0 3 each; Op1 0, CRn 12, CRm 11; Op1 3, CRn 14, CRm 2; any Op2 and Rt */
+    enum { ICC = 0x303016, CNTP = 0x30f804, FIELDS = 0x31fc1e };
+    if ((iss & FIELDS) == CNTP && !v->sys.has_cntp) {
+        v->sys.has_cntp = true;
+        cntp_load(NULL, v);
+        v->regs.pc -= 4; /* once more, on the real one */
+        return true;
+    }
     return (iss & FIELDS) == ICC && !is_read && vgic_sysreg_write(v, iss >> 17 & 7, *value);
 }

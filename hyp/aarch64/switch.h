@@ -13,8 +13,8 @@ void world_fp_give(struct vcpu *v);
 void world_fp_drop(struct vcpu *v);
 /** Reset values of EL1 registers. */
 void world_reset(struct vcpu *v);
-/** True when the loaded vCPU's virtual timer line is high. */
-bool world_vtimer_fires(void);
+/** True when a timer of the loaded vCPU fires that it lets through. */
+bool world_timer_fires(const struct vcpu *v);
 /** True when the core has the SHA2 instructions (ID_AA64ISAR0_EL1.SHA2). */
 bool world_has_sha2(void);
 /** Enters the first vCPU. */
