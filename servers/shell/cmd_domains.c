@@ -8,8 +8,10 @@
 #include "servers/shell/text.h"
 #include "servers/shell/utf8.h"
 
-#define DUMP_AT    KIB(4) /* in the supervisor's buffer */
-#define DUMP_BYTES KIB(8)
+#define DUMP_AT       KIB(4) /* in the supervisor's buffer */
+#define DUMP_BYTES    KIB(8)
+#define DETACH_KEY    0x1d /* Ctrl-] */
+#define TYPE_PAUSE_NS UINT64_C(10000000)
 
 static const char *state_name(const struct sup_domain *d)
 {
@@ -94,6 +96,60 @@ static int dump(struct shell *sh, uint32_t index, const char *name)
     return 0;
 }
 
+/* What was typed, up to Ctrl-]. False: leave. What a guest does not take within a second is lost. */
+static bool type(struct shell *sh, uint32_t index)
+{
+    uint64_t result[2] = { 0 };
+    size_t bytes = 0, at = 0;
+    bool stays = true;
+    term_fetch(&sh->term);
+    while (stays && term_has_input(&sh->term) && bytes < KIB(1)) {
+        int byte = term_get(&sh->term);
+        stays = byte >= 0 && byte != DETACH_KEY;
+        if (stays) sh->sup_buffer[DUMP_AT + bytes++] = (uint8_t)byte;
+    }
+    for (uint32_t i = 0; i < 100 && at < bytes; i++) {
+        if (i > 0) time_sleep_ns(TYPE_PAUSE_NS);
+        if (sup_call(sh, SUP_TYPE, index, DUMP_AT + at, bytes - at, result) != OK) break;
+        at += MIN(result[0], bytes - at);
+    }
+    return stays && !sh->term.is_lost;
+}
+
+static bool is_up(struct shell *sh, uint32_t index)
+{
+    struct sup_domain row;
+    return sup_domain_at(sh, index, &row) == OK &&
+           (row.state == DOMAIN_RUNNING || row.state == DOMAIN_LOADED);
+}
+
+/* Shows what a stock guest writes and types for it, until Ctrl-] or its end. */
+static int console(struct shell *sh, uint32_t index, const char *name)
+{
+    static char text[DUMP_BYTES], guarded[GUARD_ROOM(DUMP_BYTES)];
+    static uint64_t seen[DOMAIN_MAX]; /* what was shown before is not shown again */
+    struct guard g = { .mode = GUARD_TERMINAL };
+    uint64_t result[2] = { 0 }, bits = 0;
+    if (sh->is_child) return complain(sh, "domains", name, "a job has no keyboard");
+    err_t err = sup_call(sh, SUP_CONSOLE, index, seen[index], DUMP_AT, result);
+    if (err != OK) return complain(sh, "domains", name, "has no console: it is no stock guest");
+    out_print(sh, "[console of %s; Ctrl-] leaves]\n", name);
+    out_flush(sh);
+    while (err == OK) {
+        size_t bytes = MIN(result[0], DUMP_BYTES);
+        seen[index] = result[1];
+        memcpy(text, sh->sup_buffer + DUMP_AT, bytes);
+        term_put(&sh->term, guarded, guard_feed(&g, text, bytes, guarded));
+        if (!type(sh, index) || (bytes == 0 && !is_up(sh, index))) break;
+        err = sup_call(sh, SUP_CONSOLE, index, seen[index], DUMP_AT, result);
+        if (err != OK || result[0] != 0) continue;
+        (void)sys_notification_wait(sh->notification, SHELL_BIT_INPUT | SHELL_BIT_EVENT,
+                                    DEADLINE_NEVER, &bits);
+    }
+    out_print(sh, "\033[0m\n[left %s]\n", name);
+    return 0;
+}
+
 static const char *why(uint64_t operation, err_t err)
 {
     if (err == ERR_ARG) return "the main domain cannot be killed; try reboot";
@@ -110,7 +166,8 @@ int cmd_domains(struct shell *sh, size_t count, const char *const *word)
     } verb[] = { { "kill", SUP_KILL },
                  { "restart", SUP_RESTART },
                  { "clear", SUP_CLEAR },
-                 { "dump", SUP_DUMP } };
+                 { "dump", SUP_DUMP },
+                 { "console", SUP_CONSOLE } };
     uint64_t operation = 0, result[2];
     uint32_t index = 0;
     if (count == 1) return list(sh, word[0]);
@@ -118,12 +175,13 @@ int cmd_domains(struct shell *sh, size_t count, const char *const *word)
         operation = strcmp(verb[i].word, word[1]) == 0 ? verb[i].operation : operation;
     }
     if (operation == 0 || count != 3) {
-        return complain(sh, word[0], NULL, "usage: domains [kill|restart|clear|dump NAME]");
+        return complain(sh, word[0], NULL, "usage: domains [kill|restart|clear|dump|console NAME]");
     }
     err_t err = find(sh, word[2], &index);
     if (err == ERR_NO_ENTRY) return complain(sh, word[0], word[2], "no such domain");
     if (err != OK) return complain(sh, word[0], word[2], text_error(err));
     if (operation == SUP_DUMP) return dump(sh, index, word[2]);
+    if (operation == SUP_CONSOLE) return console(sh, index, word[2]);
     err = sup_call(sh, operation, index, 0, 0, result);
     return err == OK ? 0 : complain(sh, word[0], word[2], why(operation, err));
 }

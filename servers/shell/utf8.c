@@ -111,11 +111,33 @@ size_t utf8_previous(const char *text, size_t text_bytes, size_t at)
 
 static bool may_pass(uint32_t point, uint32_t mode)
 {
-    if (point == '\n' || point == '\t') return (mode & GUARD_LINES) != 0;
+    if (point == '\n' || point == '\t') return mode != GUARD_NAMES;
+    if (point == '\r' || point == '\b') return mode == GUARD_TERMINAL;
     if (point < 0x20 || (point >= 0x7f && point <= 0x9f)) return false;
     if (point >= 0x202a && point <= 0x202e) return false; /* embeddings and overrides */
     if (point >= 0x2066 && point <= 0x2069) return false; /* isolates */
     return point != 0x200e && point != 0x200f && point != 0xfeff;
+}
+
+/* One byte of an escape sequence. Returns the bytes of a colour that is complete now; anything else leaves no trace. */
+static size_t escape_feed(struct guard *g, char byte, char *out)
+{
+    uint32_t at = g->escape_bytes;
+    bool is_parameter = (byte >= '0' && byte <= '9') || byte == ';';
+    g->escape_bytes = 0;
+    if (byte == '\x1b') {
+        at = 0;
+    }
+    if (at == 1 ? byte != '[' : at > 1 && !is_parameter && byte != 'm')
+        return 0;                         /* guards: T-610 */
+    if (at == GUARD_ESCAPE_MAX) return 0; /* guards: T-611 */
+    g->escape[at] = byte;
+    if (at > 1 && byte == 'm') {
+        memcpy(out, g->escape, at + 1);
+        return at + 1;
+    }
+    g->escape_bytes = at + 1;
+    return 0;
 }
 
 size_t guard_feed(struct guard *g, const char *in, size_t in_bytes, char *out)
@@ -124,6 +146,10 @@ size_t guard_feed(struct guard *g, const char *in, size_t in_bytes, char *out)
     for (size_t i = 0; i < in_bytes; i++) {
         uint32_t point = 0;
         bool goes_on = ((uint8_t)in[i] & 0xc0) == 0x80;
+        if (g->mode == GUARD_TERMINAL && (g->escape_bytes != 0 || in[i] == '\x1b')) {
+            written += escape_feed(g, in[i], out + written);
+            continue;
+        }
         if (g->part_bytes != 0 && !goes_on) {
             out[written++] = '?'; /* the sequence was broken off */
             g->part_bytes = 0;
@@ -135,7 +161,7 @@ size_t guard_feed(struct guard *g, const char *in, size_t in_bytes, char *out)
         if (bytes != 0 && may_pass(point, g->mode)) {
             memcpy(out + written, g->part, bytes);
             written += bytes;
-        } else {
+        } else if (g->mode != GUARD_TERMINAL || bytes == 0 || point >= 0x80) {
             out[written++] = '?';
         }
         g->part_bytes = 0;

@@ -26,16 +26,21 @@ size_t utf8_previous(const char *text, size_t text_bytes, size_t at);
 /* What may pass the guard besides printable characters. */
 #define GUARD_LINES 1 /* newline and tab: contents of files */
 #define GUARD_NAMES 0 /* nothing: names, one-line messages */
+#define GUARD_TERMINAL \
+    2 /* newline, tab, return, backspace and colours (ESC [ digits ; m); all other control is dropped: a guest's console */
+#define GUARD_ESCAPE_MAX 16
 
 /* A filter for bytes that others chose; survives a sequence that is cut by a chunk's end. */
 struct guard {
     uint32_t mode;
     uint32_t part_bytes;
     char part[4];
+    uint32_t escape_bytes; /* of a sequence that may become a colour */
+    char escape[GUARD_ESCAPE_MAX];
 };
 
 /** Room that guard_feed needs at most for in_bytes of input. */
-#define GUARD_ROOM(in_bytes) ((in_bytes) + 8)
+#define GUARD_ROOM(in_bytes) ((in_bytes) + 8 + GUARD_ESCAPE_MAX)
 
 /**
  * Copies in to out; control characters (also C1, and the marks that reverse the reading direction) and

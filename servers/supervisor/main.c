@@ -9,6 +9,7 @@
 #include "servers/rt/log.h"
 #include "servers/rt/startup.h"
 #include "servers/rt/time.h"
+#include "servers/supervisor/consoles.h"
 #include "servers/supervisor/session.h"
 #include "servers/supervisor/watch.h"
 
@@ -22,6 +23,7 @@ static struct {
     uint64_t told_event; /* the last one that was signalled */
     uint64_t armed_ns;   /* what the timer is set to; 0: off */
     struct watch watch;
+    struct consoles consoles;
     struct events events;
     struct sessions sessions;
     /* Callers of KILL and RESTART who wait until the domain is up again or stays down. */
@@ -110,13 +112,36 @@ static err_t do_events(const struct session *s, struct ipc_msg *msg)
     return OK;
 }
 
+static err_t do_console(struct session *s, struct ipc_msg *msg)
+{
+    uint64_t index = msg->word[1], position = msg->word[2], bytes = 0;
+    if (!session_has(s, msg->word[3], msg->word[4])) return ERR_RANGE;
+    err_t err = consoles_read(&sup.consoles, index, &position, (char *)s->buffer + msg->word[3],
+                              msg->word[4], &bytes);
+    if (err == OK && bytes == 0) {
+        s->awaits |= 1U << index;
+    }
+    msg->word[1] = bytes;
+    msg->word[2] = position;
+    return err;
+}
+
+static err_t do_type(const struct session *s, struct ipc_msg *msg)
+{
+    if (!session_has(s, msg->word[2], msg->word[3])) return ERR_RANGE;
+    return consoles_type(&sup.consoles, msg->word[1], (const char *)s->buffer + msg->word[2],
+                         msg->word[3], &msg->word[1]);
+}
+
 /* A session's request. Returns the answer's w0; handles of the answer go into msg. */
-static err_t serve(const struct session *s, struct ipc_msg *msg)
+static err_t serve(struct session *s, struct ipc_msg *msg)
 {
     uint32_t index = (uint32_t)MIN(msg->word[1], (uint64_t)DOMAIN_MAX);
     uint64_t operation = msg->word[0];
     bool for_operators = operation == SUP_KILL || operation == SUP_RESTART ||
-                         operation == SUP_CLEAR || operation == SUP_DUMP || operation == SUP_FAULTS;
+                         operation == SUP_CLEAR || operation == SUP_DUMP ||
+                         operation == SUP_FAULTS || operation == SUP_CONSOLE ||
+                         operation == SUP_TYPE;
     if (for_operators && s->operator_role == 0) return ERR_RIGHTS;
     switch (operation) {
     case SUP_LIST:
@@ -129,6 +154,10 @@ static err_t serve(const struct session *s, struct ipc_msg *msg)
         return watch_clear(&sup.watch, index);
     case SUP_DUMP:
         return do_dump(s, msg);
+    case SUP_CONSOLE:
+        return do_console(s, msg);
+    case SUP_TYPE:
+        return do_type(s, msg);
     case SUP_EVENTS:
         return do_events(s, msg);
     case SUP_NOTIFY:
@@ -227,7 +256,11 @@ static void on_message(struct ipc_msg *msg)
 /* Runs the watch and arms the timer for what is left to do. */
 static void run_watch(void)
 {
-    uint64_t next_ns = watch_run(&sup.watch);
+    uint64_t console_ns = 0, next_ns = watch_run(&sup.watch);
+    session_signal_consoles(&sup.sessions, consoles_run(&sup.consoles, &console_ns));
+    if (console_ns != 0 && (next_ns == 0 || console_ns < next_ns)) {
+        next_ns = console_ns;
+    }
     answer_waiters();
     if (sup.events.next != sup.told_event) {
         sup.told_event = sup.events.next;
@@ -258,6 +291,7 @@ static err_t prepare(const struct startup *s)
     events_init(&sup.events);
     sup.sessions.run = time_now_ticks() & 0x7fffffff;
     watch_init(&sup.watch, env, &sup.events);
+    consoles_init(&sup.consoles, env, sup.watch.count);
     name_links(s);
     err_t err = sys_notification_create(&sup.notification);
     if (err == OK) {

@@ -89,6 +89,16 @@ void session_signal_all(const struct sessions *s)
     }
 }
 
+void session_signal_consoles(struct sessions *s, uint32_t guests)
+{
+    for (uint32_t i = 0; i < SESSION_MAX; i++) {
+        struct session *slot = &s->slot[i];
+        if ((slot->awaits & guests) == 0 || slot->notification == HANDLE_NONE) continue;
+        slot->awaits = 0;
+        (void)sys_notification_signal(slot->notification, slot->bits);
+    }
+}
+
 bool session_has(const struct session *s, uint64_t offset, uint64_t size_bytes)
 {
     return range_is_inside(offset, size_bytes, 0, s->buffer_bytes);

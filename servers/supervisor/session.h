@@ -14,6 +14,7 @@ struct session {
     uint64_t buffer_bytes;
     handle_t notification; /* owned; HANDLE_NONE: events are not told of */
     uint64_t bits;
+    uint32_t awaits; /* bit i: to be signalled once when guest i writes on its console */
 };
 
 struct sessions {
@@ -37,6 +38,9 @@ void session_notify(struct session *s, handle_t notification, uint64_t bits);
 
 /** Signals every session that asked for it. */
 void session_signal_all(const struct sessions *s);
+
+/** Signals once those that wait for the console of one of these guests (bit i: guest i). */
+void session_signal_consoles(struct sessions *s, uint32_t guests);
 
 /** True when [offset, offset + size_bytes) lies in the session's buffer. */
 bool session_has(const struct session *s, uint64_t offset, uint64_t size_bytes);

@@ -18,6 +18,10 @@
     8 /* w1 sequence, w2 buffer offset, w3 bytes -> w1 bytes of text, w2 next sequence: one line for each event */
 #define SUP_NOTIFY \
     10 /* handle: notification, w1 bits: signalled when an event was noted; one for each session */
+#define SUP_CONSOLE \
+    11 /* w1 index of a stock guest, w2 position, w3 buffer offset, w4 bytes -> w1 bytes that it wrote on its console, w2 next position; none: the session's notification is signalled once when there are */
+#define SUP_TYPE \
+    12 /* w1 index of a stock guest, w2 buffer offset, w3 bytes -> w1 bytes that its console had room for */
 #define SUP_FAULTS 9 /* -> handle: endpoint for SYS_PROCESS_FAULTS */
 
 #define SUP_BADGE_OPERATOR 1

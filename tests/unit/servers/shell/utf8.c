@@ -97,3 +97,35 @@ TEST(shell_guard, control_bytes_become_question_marks)
     }
     EXPECT_STR("a?b", guarded(GUARD_LINES, "a\0b", 3, 2));
 }
+
+TEST(shell_guard, a_guests_console_may_colour_and_move_in_its_line_and_no_more)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        { "a\r\nb\tc\b", "a\r\nb\tc\b" },
+        { "\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m" },
+        { "\x1b[38;2;1;2;3mx", "\x1b[38;2;1;2;3mx" },
+        { "\x1b[mx", "\x1b[mx" },
+        { "a\x1b[2Jb", "ab" },       /* clears the screen */
+        { "a\x1b[6nb", "ab" },       /* makes the terminal type */
+        { "a\x1b[1;1Hb", "ab" },     /* moves */
+        { "a\x1b]0;t\ab", "a0;tb" }, /* title: only text is left */
+        { "a\x1b[?25lb", "a25lb" },  /* private modes */
+        { "a\x1b"
+          "cb",
+          "ab" },                                     /* reset */
+        { "\x1b[1\x1b[32mx", "\x1b[32mx" },           /* one inside the other */
+        { "\x1b[00000000000000000000mx", "00000mx" }, /* no room */
+        { "a\a\001b\x7f", "ab" },
+        { "a\xc2\x9b"
+          "2Jb",
+          "a?2Jb" }, /* C1: CSI in one character */
+        { "\xff", "?" },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        test_row((int64_t)i);
+        EXPECT_STR(rows[i].out, guarded(GUARD_TERMINAL, rows[i].in, strlen(rows[i].in), 256));
+        EXPECT_STR(rows[i].out, guarded(GUARD_TERMINAL, rows[i].in, strlen(rows[i].in), 1));
+    }
+}
