@@ -22,7 +22,7 @@ $(eval $(call fault_build,wild-dma,submit))
 # Kill points: the storage domain that dies at a chosen step. The linker puts a step before and after each of these functions
 # (ld --wrap), so that the product has no trace of it.
 DOMAINS += storage-points
-point_functions := virtq_fetch virtq_complete virtq_device_start serve_publish serve_take_events serve_try_start \
+point_functions := virtq_fetch virtq_complete virtq_device_start serve_publish serve_blk_on_events hvc_link_wait serve_try_start \
     serve_ack_reset serve_interrupt serve_declare_slow serve_blk_done hvc_dma_enable \
     nvme_submit nvme_take nvme_taken nvme_prp_fill nvme_controller_start \
     host_reset host_command host_transfer host_take_interrupt card_init adma_fill

@@ -69,7 +69,8 @@ WRAP(err_t, virtq_device_start,
 WRAP_VOID(serve_publish,
           NAMES(struct serve *s, uint32_t features, const void *config, uint32_t bytes),
           NAMES(s, features, config, bytes))
-WRAP(uint32_t, serve_take_events, NAMES(struct serve *s), NAMES(s))
+WRAP_VOID(serve_blk_on_events, NAMES(void *ctx, uint32_t events), NAMES(ctx, events))
+WRAP(uint64_t, hvc_link_wait, NAMES(uint64_t ring_mask, bool stay), NAMES(ring_mask, stay))
 WRAP(err_t, serve_try_start, NAMES(struct serve *s), NAMES(s))
 WRAP_VOID(serve_ack_reset, NAMES(struct serve *s), NAMES(s))
 WRAP_VOID(serve_interrupt, NAMES(struct serve *s, uint32_t queue), NAMES(s, queue))

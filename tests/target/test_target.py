@@ -90,6 +90,18 @@ def run_client(nvme=False):
     return m.text, {}
 
 
+def run_stock(nvme=False):
+    """Each incarnation of the storage domain dies one step later, from its fourth completion on; some while they start or recover."""
+    import tempfile
+    folder = tempfile.mkdtemp(prefix="stock-", dir=zeros.TMP)
+    defines = ("LINK_STOCK",) + (("DRIVER_NVME",) if nvme else ())
+    v = build.system("stock", "storage-points", params="warm=3 early=40 gens=200", defines=defines)
+    m = zeros.boot(v, [sectors(os.path.join(folder, "s.img"))], wait=False, icount=True, nvme=nvme)
+    m.expect(r"\d+ passed, \d+ failed", 200)
+    m.wait_end(60)
+    return m.text, {}
+
+
 def run_flood():
     import tempfile
     folder = tempfile.mkdtemp(prefix="flood-", dir=zeros.TMP)
@@ -132,6 +144,7 @@ def result(image):
     if image not in _ran:
         try:
             _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood, "lib": run_lib, "storm": run_storm, "sysregs": run_sysregs,
+                             "stock": run_stock, "stock-nvme": lambda: run_stock(nvme=True),
                              "client-nvme": lambda: run_client(nvme=True)}[image]()
         except Exception as e:  # every case of the image then fails with what was seen
             _ran[image] = (str(e), {})
@@ -189,6 +202,18 @@ def test_storage_domain_sdhci(name):
 @pytest.mark.parametrize("name", cases_of("client"))
 def test_storage_domain_nvme(name):
     check("client-nvme", name)
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name", cases_of("stock"))
+def test_stock_client_sdhci(name):
+    check("stock", name)
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name", cases_of("stock"))
+def test_stock_client_nvme(name):
+    check("stock-nvme", name)
 
 
 @pytest.mark.limit(300)
