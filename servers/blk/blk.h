@@ -97,6 +97,7 @@ struct blk {
     bool lost_write;      /* a replay or an own flush failed: the next flush says so */
     uint32_t idle_resets; /* since the last accepted completion */
     uint32_t incarnation;
+    uint32_t same_resets, reset_incarnation; /* of idle_resets: those in one incarnation */
     uint64_t features;
     uint64_t sector_count;
     uint32_t io_sectors;

@@ -19,6 +19,8 @@
 #define ACCUSE_ROUND      30U   /* a reset unanswered for so many rounds (some 2 s) is reported */
 #define IDLE_RESETS_MAX   64U   /* resets in a row without one accepted completion */
 #define CONFIG_TRIES_MAX  8U
+#define ACCUSE_RESETS \
+    16U /* of IDLE_RESETS_MAX: a server that asks for one after the other is reported */
 
 #define FEATURES_NEEDED (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
 #define FEATURES_USED \
@@ -248,6 +250,12 @@ err_t blk_life_bring_up(struct blk *b)
     while (b->idle_resets < IDLE_RESETS_MAX) {
         b->idle_resets++;
         b->stats.resets++;
+        b->same_resets = b->incarnation == b->reset_incarnation && b->idle_resets > 1
+                                 ? b->same_resets + 1
+                                 : 0;
+        b->reset_incarnation = b->incarnation;
+        /* guards: T-751 */
+        if (b->same_resets == ACCUSE_RESETS) blk_life_accuse(b, SUP_RESETS, b->same_resets);
         err_t err = life_reset(b);
         if (err == OK) err = life_wait_published(b);
         if (err == OK) err = life_negotiate(b);

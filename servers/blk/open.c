@@ -63,6 +63,7 @@ static void link_report(void *ctx, enum sup_violation what, uint64_t detail)
         [SUP_STATUS_BYTE] = "status byte",
         [SUP_TIMEOUT] = "reset not answered",
         [SUP_CONFIG] = "features or capacity changed",
+        [SUP_RESETS] = "one reset after the other",
     };
     struct blk_link *l = ctx;
     log_printf("domain %lu broke the block protocol: %s, value %lu; link reset",
@@ -108,9 +109,7 @@ err_t blk_open(struct blk_link *l, handle_t link, uint32_t link_index, handle_t 
                struct blk *b)
 {
     struct sys_link_info info;
-    struct blk_env env = {
-        .ctx = l, .wait = link_wait, .kick = link_kick, .report = link_report
-    };
+    struct blk_env env = { .ctx = l, .wait = link_wait, .kick = link_kick, .report = link_report };
     *l = (struct blk_link){ .link = link, .supervisor = supervisor, .link_index = link_index };
     err_t err = link_map(link, &info, &env, &l->irq);
     if (err == OK) err = sys_notification_create(&l->notification);

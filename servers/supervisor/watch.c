@@ -54,6 +54,7 @@ static const char *violation_name(uint64_t violation)
         [SUP_USED_ID] = "used id",     [SUP_USED_LEN] = "used length",
         [SUP_USED_IDX] = "used index", [SUP_STATUS_BYTE] = "status byte",
         [SUP_TIMEOUT] = "no answer",   [SUP_CONFIG] = "configuration",
+        [SUP_RESETS] = "resets",
     };
     if (violation >= ARRAY_COUNT(name) || name[violation] == NULL) return "transport";
     return name[violation];

@@ -16,8 +16,8 @@
 #define WORDS        (BLK_BLOCK_BYTES / 8)
 #define BATCH        8U
 #define FLUSH_EACH   8U /* batches */
-#define TELL_EACH_NS UINT64_C(50000000)
-#define PAUSE_NS     UINT64_C(400000)
+#define TELL_EACH_NS UINT64_C(20000000)
+#define PAUSE_NS     UINT64_C(2000000)
 #define PERIOD_NS    UINT64_C(5000000)
 #define BURST_READS  8U
 #define UNKNOWN      UINT32_MAX

@@ -34,7 +34,8 @@ enum sup_violation {
     SUP_USED_IDX,
     SUP_STATUS_BYTE,
     SUP_TIMEOUT,
-    SUP_CONFIG
+    SUP_CONFIG,
+    SUP_RESETS /* asked for one reset after the other and completed nothing */
 };
 
 #include <stdint.h>

@@ -199,3 +199,27 @@ TEST(blk, a_resetting_server_that_never_completes_ends_in_an_error)
     fake.is_random = false;
     EXPECT_EQ(OK, batch(BLK_READ, back));
 }
+
+TEST(blk, a_server_that_asks_for_one_reset_after_the_other_is_reported_and_replaced)
+{
+    fake_start(&blk);
+    fill(1);
+    EXPECT_EQ(OK, batch(BLK_WRITE, data));
+    fake.wants_reset = true;
+    EXPECT_EQ(OK, batch(BLK_READ, back));
+    EXPECT_EQ(0, memcmp(data, back, sizeof(data)));
+    EXPECT_EQ(1, fake.reports[SUP_RESETS]);
+}
+
+TEST(blk, a_lie_of_a_server_that_is_dead_already_is_not_its_successors)
+{
+    fake_start(&blk);
+    fake.lie = LIE_IDX_JUMP;
+    fake.dies_of_lie = true;
+    fill(1);
+    EXPECT_EQ(OK, batch(BLK_WRITE, data));
+    EXPECT_EQ(OK, batch(BLK_READ, back));
+    EXPECT_EQ(0, memcmp(data, back, sizeof(data)));
+    EXPECT_EQ(0, fake.reports[SUP_USED_IDX]);
+    EXPECT_EQ(1, fake.deaths);
+}

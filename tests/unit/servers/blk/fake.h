@@ -55,8 +55,10 @@ static struct fake {
     uint8_t stable[FAKE_SECTORS][512], cached[FAKE_SECTORS][512];
     bool in_cache[FAKE_SECTORS];
     uint64_t newest[FAKE_SECTORS]; /* highest sequence number ever executed there */
-    uint64_t falls; /* writes with a lower number than one before: done out of order */
-    bool is_random; /* may die at any step */
+    uint64_t falls;   /* writes with a lower number than one before: done out of order */
+    bool is_random;   /* may die at any step */
+    bool wants_reset; /* asks for a reset in place of an answer, until it is restarted */
+    bool dies_of_lie; /* EL2 sees the lie before the client does */
     uint32_t die_one_in;
     enum fake_lie lie;
     uint32_t lie_at; /* completions until the lie */
@@ -101,6 +103,7 @@ static void fake_publish(void)
     fake.server = LINK_SERVER_PUBLISHED;
     fake_interrupt(VIRTIO_MMIO_INT_CONFIG);
     fake.lie = LIE_NONE; /* the image is loaded afresh */
+    fake.wants_reset = false;
 }
 
 static bool fake_dies_now(void)
@@ -202,6 +205,7 @@ static void fake_complete(const struct virtq_chain *chain, uint32_t written)
         virtq_complete(&fake.queue, head, written);
     }
     fake_interrupt(VIRTIO_MMIO_INT_VRING);
+    if (lie != LIE_NONE && fake.dies_of_lie) fake_die();
 }
 
 static void fake_start_queue(void)
@@ -222,6 +226,12 @@ static void fake_serve(uint32_t count)
         struct virtq_chain chain;
         uint32_t written = 0;
         if (virtq_fetch(&fake.queue, &chain) != OK) return;
+        if (fake.wants_reset) {
+            fake.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+            fake.is_live = false;
+            fake_interrupt(VIRTIO_MMIO_INT_CONFIG);
+            return;
+        }
         if (!fake_execute(&chain, &written)) {
             fake_die();
             return;
