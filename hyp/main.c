@@ -129,6 +129,14 @@ INIT_CODE static void smmu_line_on(uint32_t intid)
     gic_enable(intid, true);
 }
 
+INIT_CODE static void start_all(uint32_t kind)
+{
+    for (uint32_t i = 1; i < domain_count(); i++) {
+        struct domain *d = domain_at(i);
+        if (d->state == DOMAIN_LOADED && d->conf->kind == kind) life_first_start(d);
+    }
+}
+
 INIT_CODE void hyp_main(void *fdt, uint64_t level)
 {
     const char *what = "header";
@@ -159,11 +167,9 @@ INIT_CODE void hyp_main(void *fdt, uint64_t level)
     boot_domains(&boot);
     unlisted_report();
     boot_main_domain(&boot);
-    for (uint32_t i = 1; i < domain_count(); i++) {
-        if (domain_at(i)->state == DOMAIN_LOADED && domain_at(i)->conf->kind != MANIFEST_CANARY) {
-            life_first_start(domain_at(i));
-        }
-    }
+    start_all(
+            MANIFEST_GUEST); /* first: filling one takes long, and a driver's deadline runs from its start */
+    start_all(MANIFEST_DRIVER);
     layout_report();
     sched_start();
 }

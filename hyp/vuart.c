@@ -40,11 +40,10 @@ static uint32_t raw_interrupts(const struct uart *u)
     return (used(&u->rx) ? INT_RX : 0) | (used(&u->tx) <= RING_BYTES / 2 ? INT_TX : 0);
 }
 
-/* A level: raised again for as long as something is unmasked and true. */
 static void line_update(struct domain *d)
 {
     const struct uart *u = &uarts[d->index];
-    if (raw_interrupts(u) & u->imsc) vgic_raise(&d->vcpu[0], GUEST_UART_INTID);
+    vgic_level(&d->vcpu[0], GUEST_UART_INTID, (raw_interrupts(u) & u->imsc) != 0);
 }
 
 void vuart_reset(struct domain *guest)

@@ -5,10 +5,12 @@ DTS       := boards/$(BOARD)/system.dts
 DISK_IMG  := $(BUILD)/disk.img
 DISK2_IMG := $(BUILD)/disk2.img
 DISK_SIZE ?= 256M
+LINUX     ?= 0
 SYSTEM    := $(B)/Image $(B)/system.pack $(B)/manifest
-defines   := $(if $(filter nvme,$(DISK)),DISK_NVME) DISKS=$(DISKS) $(if $(DMA),DISK_DMA="$(DMA)") $(patsubst -D%,%,$(DEFS))
+defines   := $(if $(filter nvme,$(DISK)),DISK_NVME) DISKS=$(DISKS) $(if $(DMA),DISK_DMA="$(DMA)") LINUX=$(LINUX) $(patsubst -D%,%,$(DEFS))
+linux_guest := $(B)/guests/linux.img $(B)/guests/linux.initrd
 programs  := $(hyps:%=$(B)/%.elf) $(kernels:%=$(B)/%.img) $(domains:%=$(B)/domains/%.img) $(guests:%=$(B)/guests/%.img) \
-             $(servers:%=$(B)/servers/%.img)
+             $(linux_guest) $(servers:%=$(B)/servers/%.img)
 image_dirs := $(B) $(B)/domains $(B)/guests $(B)/servers
 compiler  := $(BUILD)/host/manifest
 facts     := $(B)/facts.dtb
@@ -23,7 +25,14 @@ all: $(programs) system-image ## everything: programs, system pack, Image (defau
 hyp: $(hyps:%=$(B)/%.elf) ## the EL2 image only
 kernel: $(kernels:%=$(B)/%.img) ## the main kernel only
 domains: $(domains:%=$(B)/domains/%.img) ## the driver domains only
-guests: $(guests:%=$(B)/guests/%.img) ## the stock guests only
+guests: $(guests:%=$(B)/guests/%.img) $(linux_guest) ## the stock guests only
+
+$(DEPS)/guests/stamp: guests/linux/packages.manifest scripts/guest-fetch | $(BUILD)/setup.mk
+	@scripts/guest-fetch $(@D) && touch $@
+$(linux_guest) &: $(DEPS)/guests/stamp guests/linux/init scripts/mkinitramfs.py
+	@echo "  PACK $(B)/guests/linux.initrd"
+	@mkdir -p $(B)/guests
+	$(Q)$(PYTHON) scripts/mkinitramfs.py $(DEPS)/guests guests/linux/init $(linux_guest)
 servers: $(servers:%=$(B)/servers/%.img) ## the EL0 programs only
 
 # The pack needs every program; while the tree is being written, what is there is built and this step is left out.
@@ -62,18 +71,20 @@ setup: ## install missing packages and QEMU >= 10
 
 # ---- running ----
 
-$(DISK_IMG) $(DISK2_IMG): | $(BUILD)/setup.mk
+$(DISK_IMG) $(DISK2_IMG) $(BUILD)/linux1.img $(BUILD)/linux2.img: | $(BUILD)/setup.mk
 	@echo "  DISK $@"
-	$(Q)$(PYTHON) scripts/mkdisk.py $@ --size $(DISK_SIZE) $(if $(filter $(DISK2_IMG),$@),--size 64M --no-big)
+	$(Q)$(PYTHON) scripts/mkdisk.py $@ --size $(DISK_SIZE) $(if $(filter-out $(DISK_IMG),$@),--size 64M --no-big)
 
 disks := $(DISK_IMG) $(if $(filter 2,$(DISKS)),$(DISK2_IMG))
-disk: $(disks) ## the ext4 images that run uses; delete them to start afresh
+linux_disks := $(if $(filter-out 0,$(LINUX)),$(wordlist 1,$(LINUX),$(BUILD)/linux1.img $(BUILD)/linux2.img))
+disk: $(disks) $(linux_disks) ## the ext4 images that run uses; delete them to start afresh
 
-qemu := $(PYTHON) scripts/qemu --board $(BOARD) --disk $(DISK) $(foreach d,$(disks),--file $d)
-run: all $(disks) ## boot in QEMU to a prompt (leave with Ctrl-A X); DISK=nvme DISKS=2 ARGS="-smp 4 -m 2G"
+qemu := $(PYTHON) scripts/qemu --board $(BOARD) --disk $(DISK) $(foreach d,$(disks),--file $d) \
+    $(foreach d,$(linux_disks),--guest-file $d)
+run: all $(disks) $(linux_disks) ## boot in QEMU to a prompt (leave with Ctrl-A X); DISK=nvme DISKS=2 LINUX=1 ARGS="-smp 4 -m 2G"
 	@$(qemu) --kernel $(B)/Image --pack $(B)/system.pack -- $(ARGS)
 
-gdb: all $(disks) ## the same, stopped, waiting for gdb-multiarch -x scripts/gdb/zeros.gdb
+gdb: all $(disks) $(linux_disks) ## the same, stopped, waiting for gdb-multiarch -x scripts/gdb/zeros.gdb
 	@$(qemu) --kernel $(B)/Image --pack $(B)/system.pack --gdb $(BUILD)/gdb.sock -- $(ARGS)
 
 # ---- testing ----
@@ -150,4 +161,4 @@ clean: ## remove what was built (libraries stay in the cache)
 	@rm -rf $(BUILD) compile_commands.json
 help: ## this list
 	@sed -nE 's/^([a-z_.-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 26
-	@echo '  Variables: BOARD=$(BOARD) DISK=sdhci|nvme DISKS=1|2 ARGS="QEMU arguments" DISK_SIZE=$(DISK_SIZE) DISK_IMG=$(DISK_IMG) DEFS="-DX=y" BUILD=$(BUILD) JOBS=$(JOBS) V=1'
+	@echo '  Variables: BOARD=$(BOARD) DISK=sdhci|nvme DISKS=1|2 LINUX=0|1|2 ARGS="QEMU arguments" DISK_SIZE=$(DISK_SIZE) DISK_IMG=$(DISK_IMG) DEFS="-DX=y" BUILD=$(BUILD) JOBS=$(JOBS) V=1'
