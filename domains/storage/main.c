@@ -78,7 +78,7 @@ static const struct boot_device *device_choose(const struct bootinfo *boot)
         void *regs = (void *)(uintptr_t)d->mmio_ipa;
         storage.device_idx = i;
         if (strcmp(d->compatible, "pci,080501") == 0) {
-            sdhci_init(&storage.sdhci, regs, d->clock_hz, &env);
+            sdhci_init(&storage.sdhci, regs, d->clock_hz, (enum manifest_dma)d->dma, &env);
             storage.driver = &sdhci_driver;
             storage.device = &storage.sdhci;
             return d;

@@ -154,7 +154,7 @@ err_t card_init(struct sdhci *s)
 {
     err_t e = host_reset(s);
     if (e != OK) return report(s, "controller", e);
-    if (!s->dma_is_open) {
+    if (s->dma != MANIFEST_DMA_NONE && !s->dma_is_open) {
         /* Reset is proven: no command of an earlier life moves data any more. */
         e = s->env->dma_enable(s->env->ctx);
         if (e != OK) return report(s, "DMA fence", e);

@@ -11,6 +11,7 @@ enum {
     REG_COMMAND =
             0x0c, /* transfer mode 15..0, command 31..16: one write, the upper half starts it */
     REG_RESPONSE = 0x10, /* four words */
+    REG_BUFFER = 0x20,
     REG_PRESENT = 0x24,
     REG_HOST = 0x28,   /* host control 7..0, power 15..8, block gap 23..16, wake-up 31..24 */
     REG_CLOCK = 0x2c,  /* clock 15..0, data time-out 19..16, software reset 26..24 */
@@ -42,11 +43,13 @@ enum {
 
 #define STATUS_COMMAND         BIT(0)
 #define STATUS_TRANSFER        BIT(1)
+#define STATUS_BUFFER          BITS(5, 4) /* ready to be written, to be read */
 #define STATUS_ERRORS          BITS(31, 16)
 #define STATUS_COMMAND_TIMEOUT BIT(16)
 #define STATUS_DATA_TIMEOUT    BIT(20)
-#define STATUS_ENABLED         (STATUS_COMMAND | STATUS_TRANSFER | BITS(25, 16))
-#define SIGNAL_ENABLED         (STATUS_TRANSFER | BITS(25, 16)) /* one interrupt a data command */
+#define STATUS_ENABLED         (STATUS_COMMAND | STATUS_TRANSFER | STATUS_BUFFER | BITS(25, 16))
+#define SIGNAL_DMA             (STATUS_TRANSFER | BITS(25, 16)) /* one interrupt a data command */
+#define SIGNAL_PIO             (SIGNAL_DMA | STATUS_BUFFER)     /* and one a block */
 
 #define MODE_DMA    BIT(0)
 #define MODE_COUNT  BIT(1)
@@ -91,8 +94,22 @@ static err_t reg_wait(struct sdhci *s, uint32_t offset, uint64_t mask, uint64_t 
     return ERR_TIMEOUT;
 }
 
+/* A transfer register: the guard keeps what was written last, a controller counts in it. */
+static void reg_latch(struct sdhci *s, uint32_t offset, uint32_t value, uint32_t *latched)
+{
+    if (s->dma == MANIFEST_DMA_GUARD && *latched == value) return;
+    reg_write(s, offset, value);
+    *latched = value;
+}
+
+static uint64_t host_control(const struct sdhci *s)
+{
+    return HOST_POWER_3V3 | (s->dma != MANIFEST_DMA_NONE ? HOST_DMA_ADMA2 : 0);
+}
+
 err_t host_reset(struct sdhci *s)
 {
+    s->latched.block = s->latched.adma = 0;
     reg_write(s, REG_CLOCK, CLOCK_RESET_ALL);
     return reg_wait(s, REG_CLOCK, CLOCK_RESET_ALL, 0, SLEEPS_MAX);
 }
@@ -135,18 +152,20 @@ err_t host_set_clock(struct sdhci *s, uint32_t freq_hz)
 
 err_t host_setup(struct sdhci *s)
 {
-    if ((reg_read(s, REG_CAPS) & CAPS_ADMA2) == 0) return ERR_NOT_SUPPORTED;
+    if (s->dma != MANIFEST_DMA_NONE && (reg_read(s, REG_CAPS) & CAPS_ADMA2) == 0) {
+        return ERR_NOT_SUPPORTED;
+    }
     reg_write(s, REG_SIGNAL_ENABLE, 0);
     reg_write(s, REG_STATUS_ENABLE, STATUS_ENABLED);
     reg_write(s, REG_STATUS, UINT32_MAX);
-    reg_write(s, REG_HOST, HOST_POWER_3V3 | HOST_DMA_ADMA2);
+    reg_write(s, REG_HOST, host_control(s));
     reg_write(s, REG_ADMA_ADDR_HI, 0);
     return host_set_clock(s, CLOCK_IDENTIFY_HZ);
 }
 
 void host_set_width_4(struct sdhci *s)
 {
-    reg_write(s, REG_HOST, HOST_POWER_3V3 | HOST_DMA_ADMA2 | HOST_WIDTH_4);
+    reg_write(s, REG_HOST, host_control(s) | HOST_WIDTH_4);
 }
 
 bool host_has_card(const struct sdhci *s, bool *writable)
@@ -198,7 +217,7 @@ err_t host_command(struct sdhci *s, const struct sdhci_command *c, struct sdhci_
     reg_write(s, REG_COMMAND, FIELD(COMMAND_INDEX, c->index) | response_bits[c->response]);
     e = status_wait(s, STATUS_COMMAND, SLEEPS_MAX);
     if (e == OK && busy) e = status_wait(s, STATUS_TRANSFER, BUSY_SLEEPS_MAX);
-    reg_write(s, REG_SIGNAL_ENABLE, SIGNAL_ENABLED);
+    reg_write(s, REG_SIGNAL_ENABLE, s->dma == MANIFEST_DMA_NONE ? SIGNAL_PIO : SIGNAL_DMA);
     if (e != OK) return e;
     for (uint32_t i = 0; i < 4; i++) {
         answer->word[i] = c->response == SDHCI_R2 || i == 0 ? reg_read(s, REG_RESPONSE + 4 * i) : 0;
@@ -206,15 +225,18 @@ err_t host_command(struct sdhci *s, const struct sdhci_command *c, struct sdhci_
     return OK;
 }
 
+/* Few accesses: behind a guard each of them is a trap, and it looks at the lines itself. */
 err_t host_transfer(struct sdhci *s, uint8_t index, uint32_t arg, uint32_t block_count, bool read)
 {
-    if ((reg_read(s, REG_PRESENT) & (PRESENT_CMD_INHIBIT | PRESENT_DAT_INHIBIT)) != 0) {
-        return ERR_BUSY;
+    const uint64_t inhibit = PRESENT_CMD_INHIBIT | PRESENT_DAT_INHIBIT;
+    if (s->dma != MANIFEST_DMA_GUARD && (reg_read(s, REG_PRESENT) & inhibit) != 0) return ERR_BUSY;
+    uint64_t mode = read ? MODE_READ : 0;
+    if (s->dma != MANIFEST_DMA_NONE) {
+        mode |= MODE_DMA;
+        reg_latch(s, REG_ADMA_ADDR, (uint32_t)(uintptr_t)s->table, &s->latched.adma);
     }
-    uint64_t mode = MODE_DMA | (read ? MODE_READ : 0);
     if (block_count > 1) mode |= MODE_COUNT | MODE_MULTI | MODE_AUTO12;
-    reg_write(s, REG_ADMA_ADDR, (uintptr_t)s->table);
-    reg_write(s, REG_BLOCK, BLK_SECTOR_BYTES | block_count << 16);
+    reg_latch(s, REG_BLOCK, BLK_SECTOR_BYTES | block_count << 16, &s->latched.block);
     reg_write(s, REG_ARG, arg);
     /* the table must be in memory before the controller starts; pairs with its first fetch */
     mmio_barrier();
@@ -222,14 +244,25 @@ err_t host_transfer(struct sdhci *s, uint8_t index, uint32_t arg, uint32_t block
     return OK;
 }
 
-err_t host_take_interrupt(struct sdhci *s, uint32_t *r1)
+err_t host_take_interrupt(struct sdhci *s, struct sdhci_event *event)
 {
     uint32_t status = reg_read(s, REG_STATUS);
     reg_write(s, REG_STATUS, status);
+    event->buffer_ready = (status & STATUS_BUFFER) != 0;
     if ((status & STATUS_ERRORS) != 0) return ERR_IO;
     if ((status & STATUS_TRANSFER) == 0) return ERR_AGAIN;
     /* what the device wrote is seen after its completion; pairs with the controller's last write */
     mmio_barrier();
-    *r1 = reg_read(s, REG_RESPONSE);
+    event->r1 = reg_read(s, REG_RESPONSE);
     return OK;
+}
+
+uint32_t host_buffer_read(struct sdhci *s)
+{
+    return reg_read(s, REG_BUFFER);
+}
+
+void host_buffer_write(struct sdhci *s, uint32_t word)
+{
+    reg_write(s, REG_BUFFER, word);
 }

@@ -7,9 +7,11 @@ enum { CMD_READ = 17, CMD_READ_MULTI = 18, CMD_WRITE = 24, CMD_WRITE_MULTI = 25 
 #define FLUSH_POLL_NS   100000
 #define FLUSH_POLLS_MAX 100000 /* 10 s of programming */
 
-void sdhci_init(struct sdhci *s, void *regs, uint32_t clock_hz, const struct blk_env *env)
+void sdhci_init(struct sdhci *s, void *regs, uint32_t clock_hz, enum manifest_dma dma,
+                const struct blk_env *env)
 {
     s->regs = regs;
+    s->dma = dma;
     s->clock_hz = clock_hz;
     s->env = env;
 }
@@ -40,7 +42,8 @@ static err_t start_command(struct sdhci *s)
     }
     /* Fits: card_csd_sectors states at most 2^32 sectors, and 2^23 where the card counts bytes. */
     uint32_t arg = (uint32_t)(s->block_addressed ? sector : sector * BLK_SECTOR_BYTES);
-    err_t e = adma_fill(s, r, &s->command_blocks);
+    err_t e = s->dma == MANIFEST_DMA_NONE ? pio_begin(s, r, &s->command_blocks)
+                                          : adma_fill(s, r, &s->command_blocks);
     if (e != OK) return ERR_IO;
     bool multi = s->command_blocks > 1;
     uint8_t index =
@@ -115,11 +118,17 @@ static void on_submit(void *device, struct blk_request *request)
 static void on_irq(void *device)
 {
     struct sdhci *s = device;
-    uint32_t r1 = 0;
-    err_t e = host_take_interrupt(s, &r1);
-    if (e == ERR_AGAIN || s->state != SDHCI_TRANSFER) return;
+    struct sdhci_event event = { 0 };
+    err_t e = host_take_interrupt(s, &event);
+    if (s->state != SDHCI_TRANSFER) return;
+    if (event.buffer_ready && e != ERR_IO && s->dma == MANIFEST_DMA_NONE) {
+        err_t moved = pio_block(s, s->active);
+        if (moved != OK) e = moved;
+    }
+    if (e == ERR_AGAIN) return;
+    if (e == OK && s->dma == MANIFEST_DMA_NONE && s->pio_blocks != 0) e = ERR_IO;
     s->state = SDHCI_IDLE;
-    if (e == OK && !card_r1_is_error(r1)) {
+    if (e == OK && !card_r1_is_error(event.r1)) {
         s->active->sectors_done += s->command_blocks;
         bool more = s->active->sectors_done < s->active->sector_count;
         err_t next = more ? start_command(s) : OK;

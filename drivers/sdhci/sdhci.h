@@ -2,6 +2,7 @@
 /* SD memory card behind an SD Host Controller: reactions to a device. */
 #pragma once
 
+#include "abi/manifest.h"
 #include "drivers/blk.h"
 
 #define SDHCI_DESC_MAX   128  /* ADMA2 descriptors of one command: also the guard's limit */
@@ -26,6 +27,7 @@ enum sdhci_state {
 struct sdhci {
     uint8_t *regs;             /* borrowed: the register page, device memory */
     const struct blk_env *env; /* borrowed (outlives the driver) */
+    enum manifest_dma dma;     /* what stands between the controller and memory; none: PIO */
     uint32_t clock_hz; /* base clock where the firmware states one, else 0: the controller says */
     enum sdhci_state state;
     bool dma_is_open;
@@ -34,6 +36,10 @@ struct sdhci {
     struct blk_geometry geometry;
     struct blk_request *active; /* borrowed until env.done */
     uint32_t command_blocks;    /* of the running command */
+    uint32_t pio_blocks;        /* of these, still to be moved by the processor */
+    struct {
+        uint32_t block, adma;
+    } latched; /* what the guard keeps until the next reset; 0: nothing */
     uint32_t flush_polls;
     struct blk_fifo waiting;
     struct sdhci_desc table[SDHCI_DESC_MAX]
@@ -43,7 +49,8 @@ struct sdhci {
 extern const struct blk_driver sdhci_driver;
 
 /** Fills the parts of *s that the caller knows; the rest must be zero. Touches no register. */
-void sdhci_init(struct sdhci *s, void *regs, uint32_t clock_hz, const struct blk_env *env);
+void sdhci_init(struct sdhci *s, void *regs, uint32_t clock_hz, enum manifest_dma dma,
+                const struct blk_env *env);
 
 /*
  * The parts of this driver, for each other and for tests.
@@ -73,13 +80,20 @@ bool host_has_card(const struct sdhci *s, bool *writable);
  * damaged. */
 err_t host_command(struct sdhci *s, const struct sdhci_command *command,
                    struct sdhci_answer *answer) MUST_CHECK;
-/** Starts a data command of block_count blocks through s->table. ERR_BUSY: the lines are not
- * free; nothing started. */
+/** Starts a data command of block_count blocks through s->table, or without DMA. ERR_BUSY: the
+ * lines are not free; nothing started. */
 err_t host_transfer(struct sdhci *s, uint8_t index, uint32_t arg, uint32_t block_count,
                     bool read) MUST_CHECK;
-/** Takes the interrupt: OK: transfer complete, *r1 set | ERR_AGAIN: not ours or not yet | ERR_IO:
+/** Takes the interrupt: OK: transfer complete, r1 set | ERR_AGAIN: not ours or not yet | ERR_IO:
  * an error bit is set. */
-err_t host_take_interrupt(struct sdhci *s, uint32_t *r1) MUST_CHECK;
+struct sdhci_event {
+    uint32_t r1;
+    bool buffer_ready; /* a block can be moved through the buffer port */
+};
+err_t host_take_interrupt(struct sdhci *s, struct sdhci_event *event) MUST_CHECK;
+/** Moves one block between the buffer port and words, a sector of memory in pieces. */
+uint32_t host_buffer_read(struct sdhci *s);
+void host_buffer_write(struct sdhci *s, uint32_t word);
 
 /* card.c: initialization and state. */
 /** From reset to the transfer state: host and card; fills geometry. Logs what failed. */
@@ -98,3 +112,10 @@ uint64_t card_csd_sectors(const struct sdhci_answer *csd);
  *          GiB, part of a block)
  */
 err_t adma_fill(struct sdhci *s, struct blk_request *request, uint32_t *block_count) MUST_CHECK;
+
+/* pio.c: data by the processor, where there is no DMA. */
+/** Blocks of the next command. ERR_ARG: a piece that is not made of words. */
+err_t pio_begin(struct sdhci *s, const struct blk_request *request,
+                uint32_t *block_count) MUST_CHECK;
+/** Moves one block and advances the request. ERR_IO: more blocks than were asked for. */
+err_t pio_block(struct sdhci *s, struct blk_request *request) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The SD driver on a register model whose card and controller fail on request. */
 // LINK: drivers/sdhci/sdhci.c drivers/sdhci/host.c drivers/sdhci/card.c drivers/sdhci/adma.c
-// LINK: lib/format.c
+// LINK: drivers/sdhci/pio.c lib/format.c
 #include "drivers/sdhci/sdhci.h"
 
 #include <stdio.h>
@@ -193,7 +193,7 @@ static void fresh(void)
 {
     memset(&m, 0, sizeof(m));
     memset(&s, 0, sizeof(s));
-    sdhci_init(&s, m.regs, 0, &env);
+    sdhci_init(&s, m.regs, 0, MANIFEST_DMA_SMMU, &env);
 }
 
 static err_t start(void)
