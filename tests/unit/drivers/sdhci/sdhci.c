@@ -13,6 +13,8 @@
 enum {
     STATUS_CMD = 1,
     STATUS_XFER = 2,
+    STATUS_WRITE_READY = 16,
+    STATUS_READ_READY = 32,
     ERROR_CMD_TIMEOUT = 1 << 16,
     ERROR_CRC = 1 << 17,
     ERROR_ADMA = 1 << 25
@@ -39,6 +41,10 @@ static struct {
         uint32_t arg, block, mode;
     } data[8]; /* data commands, in order */
     uint32_t data_count;
+    uint32_t accesses; /* of registers, all in all */
+    /* the buffer port, when the command has no DMA */
+    uint32_t port[4096], port_words, port_at, port_blocks;
+    uint32_t lost_blocks; /* the card ends so many blocks early */
 } m;
 
 static struct sdhci s;
@@ -71,7 +77,13 @@ static void data_command(uint8_t index, uint32_t mode)
     m.data[m.data_count % 8].mode = mode;
     m.data_count++;
     answer(R1_TRAN | m.fail_r1, 0, 0, 0);
-    m.regs[12] |= STATUS_CMD | (m.fail_status ? m.fail_status : STATUS_XFER);
+    bool pio = !(mode & 1) && !m.fail_status;
+    m.port_blocks = pio ? (m.regs[1] >> 16) - m.lost_blocks : 0;
+    m.port_at = 0;
+    m.port_words = 0;
+    uint32_t next =
+            m.port_blocks ? (mode & 0x10 ? STATUS_READ_READY : STATUS_WRITE_READY) : STATUS_XFER;
+    m.regs[12] |= STATUS_CMD | (m.fail_status ? m.fail_status : next);
     m.fail_r1 = 0;
     m.fail_status = 0;
 }
@@ -114,10 +126,24 @@ static void command(uint32_t word)
     }
 }
 
+/* One word went through the port; after 128 of them the next block, or the end. */
+static void port_step(uint32_t ready)
+{
+    EXPECT_TRUE(m.port_blocks != 0);
+    if (++m.port_words % 128 != 0) return;
+    m.regs[12] |= --m.port_blocks ? ready : STATUS_XFER;
+}
+
 uint32_t mmio_read32(const volatile void *reg)
 {
     uintptr_t offset = (uintptr_t)reg - (uintptr_t)m.regs;
     EXPECT_EQ(0, offset % 4);
+    m.accesses++;
+    if (offset == 0x20) {
+        uint32_t word = m.port[m.port_at++ % 4096];
+        port_step(STATUS_READ_READY);
+        return word;
+    }
     switch (offset) {
     case 0x24:
         return (m.no_card ? 0 : 1U << 16) | (m.write_protected ? 0 : 1U << 19) | m.inhibited;
@@ -136,6 +162,12 @@ void mmio_write32(volatile void *reg, uint32_t value)
 {
     uintptr_t offset = (uintptr_t)reg - (uintptr_t)m.regs;
     EXPECT_EQ(0, offset % 4);
+    m.accesses++;
+    if (offset == 0x20) {
+        m.port[m.port_at++ % 4096] = value;
+        port_step(STATUS_WRITE_READY);
+        return;
+    }
     if (offset == 0x30) { /* write 1 to clear */
         m.regs[12] &= ~value;
         return;
@@ -189,11 +221,16 @@ static void log_line(void *ctx, const char *sentence)
 
 static const struct blk_env env = { NULL, dma_enable, sleep_ns, timer_arm, done, log_line };
 
-static void fresh(void)
+static void fresh_with(enum manifest_dma dma)
 {
     memset(&m, 0, sizeof(m));
     memset(&s, 0, sizeof(s));
-    sdhci_init(&s, m.regs, 0, MANIFEST_DMA_SMMU, &env);
+    sdhci_init(&s, m.regs, 0, dma, &env);
+}
+
+static void fresh(void)
+{
+    fresh_with(MANIFEST_DMA_SMMU);
 }
 
 static err_t start(void)
@@ -654,4 +691,112 @@ TEST(sdhci, the_state_of_a_silent_card_is_a_timeout)
     REQUIRE_EQ(OK, start());
     m.silent = true;
     EXPECT_EQ(ERR_TIMEOUT, card_status(&s));
+}
+
+/* Without DMA: words through the buffer port, one interrupt a block. */
+static uint32_t memory[2][1024];
+
+static struct blk_request pio_request(enum blk_op op, uint32_t sector_count, uint32_t first_bytes)
+{
+    struct blk_request r = request(op, 100, sector_count);
+    r.piece_count = 2;
+    r.piece[0] = (struct blk_piece){ (uintptr_t)memory[0], first_bytes };
+    r.piece[1] = (struct blk_piece){ (uintptr_t)memory[1], sector_count * 512 - first_bytes };
+    return r;
+}
+
+static void interrupts(uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) sdhci_driver.on_irq(&s);
+}
+
+TEST(sdhci, without_dma_the_processor_moves_each_word_once)
+{
+    fresh_with(MANIFEST_DMA_NONE);
+    m.no_adma2 = true; /* nobody needs it */
+    REQUIRE_EQ(OK, start());
+    EXPECT_EQ(0, m.dma_opened);
+    for (uint32_t i = 0; i < 4096; i++) m.port[i] = i * 3 + 1;
+    struct blk_request r = pio_request(BLK_READ, 4, 700);
+    sdhci_driver.submit(&s, &r);
+    EXPECT_EQ(0x36, m.data[0].mode); /* no DMA */
+    EXPECT_EQ(0, m.regs[0x28 / 4] & 0x18);
+    interrupts(3);
+    EXPECT_EQ(0, m.done);
+    interrupts(2);
+    EXPECT_EQ(1, m.done);
+    EXPECT_EQ(OK, r.result);
+    EXPECT_BYTES(m.port, memory[0], 700);
+    EXPECT_BYTES((uint8_t *)m.port + 700, memory[1], 4 * 512 - 700);
+    for (uint32_t i = 0; i < 1024; i++) memory[0][i] = ~i;
+    struct blk_request w = pio_request(BLK_WRITE, 1, 512);
+    w.piece_count = 1;
+    sdhci_driver.submit(&s, &w);
+    EXPECT_EQ(24, m.data[1].index);
+    interrupts(2);
+    EXPECT_EQ(OK, w.result);
+    EXPECT_BYTES(memory[0], m.port, 512);
+}
+
+TEST(sdhci, without_dma_a_transfer_that_ends_early_or_runs_on_is_an_error)
+{
+    fresh_with(MANIFEST_DMA_NONE);
+    REQUIRE_EQ(OK, start());
+    struct blk_request r = pio_request(BLK_READ, 4, 512);
+    m.lost_blocks = 1;
+    sdhci_driver.submit(&s, &r);
+    interrupts(4);
+    EXPECT_EQ(ERR_IO, r.result);
+    EXPECT_EQ(2, m.resets);
+    m.lost_blocks = (uint32_t)-1; /* one more than asked for */
+    struct blk_request b = pio_request(BLK_READ, 2, 512);
+    sdhci_driver.submit(&s, &b);
+    interrupts(3);
+    EXPECT_EQ(ERR_IO, b.result);
+    m.lost_blocks = 0;
+    m.fail_status = ERROR_CRC;
+    struct blk_request c = pio_request(BLK_READ, 2, 512);
+    sdhci_driver.submit(&s, &c);
+    interrupts(1);
+    EXPECT_EQ(ERR_IO, c.result);
+}
+
+TEST(sdhci, without_dma_pieces_are_words_and_as_long_as_the_request)
+{
+    fresh_with(MANIFEST_DMA_NONE);
+    REQUIRE_EQ(OK, start());
+    struct blk_request r = pio_request(BLK_READ, 2, 510);
+    sdhci_driver.submit(&s, &r);
+    EXPECT_EQ(ERR_IO, r.result);
+    EXPECT_EQ(0, m.data_count);
+    struct blk_request b = pio_request(BLK_READ, 2, 512);
+    b.piece_count = 1; /* half of it is missing */
+    sdhci_driver.submit(&s, &b);
+    interrupts(2);
+    EXPECT_EQ(ERR_IO, b.result);
+}
+
+TEST(sdhci, behind_a_guard_a_request_of_the_same_size_takes_five_accesses)
+{
+    fresh_with(MANIFEST_DMA_GUARD);
+    REQUIRE_EQ(OK, start());
+    EXPECT_EQ(1, m.dma_opened);
+    static const uint32_t want[] = { 7, 5, 5, 6, 6 }; /* table and count are latched */
+    static const uint32_t sectors[] = { 8, 8, 8, 128, 8 };
+    for (size_t i = 0; i < ARRAY_COUNT(want); i++) {
+        test_row((int64_t)i);
+        struct blk_request r = request(BLK_READ, 100, sectors[i]);
+        m.accesses = 0;
+        sdhci_driver.submit(&s, &r);
+        sdhci_driver.on_irq(&s);
+        EXPECT_EQ(OK, r.result);
+        EXPECT_EQ(want[i], m.accesses);
+        EXPECT_EQ((uint32_t)(uintptr_t)s.table, m.regs[0x58 / 4]);
+        EXPECT_EQ(512 | sectors[i] << 16, m.data[i % 8].block);
+    }
+    REQUIRE_EQ(OK, card_init(&s)); /* the reset forgot them */
+    struct blk_request r = request(BLK_READ, 100, 8);
+    sdhci_driver.submit(&s, &r);
+    EXPECT_EQ((uint32_t)(uintptr_t)s.table, m.regs[0x58 / 4]);
+    EXPECT_EQ(512 | 8 << 16, m.data[m.data_count - 1].block);
 }
