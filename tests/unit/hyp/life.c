@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The rebirth sequence, pinned: a step that is moved or dropped fails here. */
-// LINK: hyp/life.c hyp/dump.c hyp/trace.c tests/fake/hyp.c lib/string.c
+// LINK: hyp/life.c hyp/owner_none.c hyp/dump.c hyp/trace.c tests/fake/hyp.c lib/string.c
 #include <string.h>
 
 #include "abi/image.h"
