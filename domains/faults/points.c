@@ -94,7 +94,7 @@ WRAP(err_t, host_command,
 WRAP(err_t, host_transfer,
      NAMES(struct sdhci *s, uint8_t index, uint32_t arg, uint32_t blocks, bool read),
      NAMES(s, index, arg, blocks, read))
-WRAP(err_t, host_take_interrupt, NAMES(struct sdhci *s, uint32_t *r1), NAMES(s, r1))
+WRAP(err_t, host_take_interrupt, NAMES(struct sdhci *s, struct sdhci_event *event), NAMES(s, event))
 WRAP(err_t, card_init, NAMES(struct sdhci *s), NAMES(s))
 WRAP(err_t, adma_fill, NAMES(struct sdhci *s, struct blk_request *r, uint32_t *blocks),
      NAMES(s, r, blocks))
