@@ -24,20 +24,7 @@ static void fill_links(const struct domain *d, struct bootinfo *out)
 {
     for (uint32_t i = 0; i < link_count(); i++) {
         const struct link *l = link_at(i);
-        if (!l->present || l->client != d) continue;
-        struct boot_link *to = &out->link[out->link_count++];
-        (void)str_copy(to->name, sizeof to->name, l->conf->name);
-        to->device_id = l->conf->device_id;
-        to->queue_count = l->conf->queue_count;
-        to->queue_size = l->conf->queue_size;
-        to->regs_ipa = l->client_regs.raw;
-        to->window_ipa = l->client_window.raw;
-        to->window_bytes = l->window.size_bytes;
-        to->client_window_ipa = l->client_window.raw;
-        to->intid = l->client_intid;
-        to->own_client = l->conf->own_client;
-        to->peer_domain = l->server->index;
-        to->read_only = l->conf->read_only;
+        if (l->present && l->client == d) link_describe(l, false, &out->link[out->link_count++]);
     }
 }
 
