@@ -111,10 +111,7 @@ void link_interrupt_client(struct link *l, uint32_t bits)
 
 void link_tell_change(struct link *l)
 {
-    if (!l->client) return;
-    if (l->conf->own_client || (l->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
-        link_interrupt_client(l, VIRTIO_MMIO_INT_CONFIG);
-    }
+    if (l->client && l->conf->own_client) link_interrupt_client(l, VIRTIO_MMIO_INT_CONFIG);
 }
 
 void link_event(struct link *l, uint32_t bits)

@@ -146,7 +146,7 @@ err_t link_server_write(struct link *l, uint32_t offset, uint32_t size_bytes,
                         uint64_t value) MUST_CHECK;
 /** Adds a bit of InterruptStatus and interrupts the client. */
 void link_interrupt_client(struct link *l, uint32_t bits);
-/** Configuration interrupt: the server's state changed. Our own client waits for it; a stock driver only once it is up. */
+/** Configuration interrupt: the server's state changed. For our own client; a stock driver is not to know. */
 void link_tell_change(struct link *l);
 /** Adds LINK_EV_*, and wakes the server or interrupts it; nothing without a published incarnation. */
 void link_event(struct link *l, uint32_t bits);

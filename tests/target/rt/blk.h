@@ -10,6 +10,7 @@
 #define R_QUEUE_NUM           0x038
 #define R_QUEUE_READY         0x044
 #define R_QUEUE_NOTIFY        0x050
+#define R_INTERRUPT_STATUS    0x060
 #define R_INTERRUPT_ACK       0x064
 #define R_STATUS              0x070
 #define R_QUEUE_DESC          0x080
