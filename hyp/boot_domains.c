@@ -254,7 +254,9 @@ static void make_window(struct link *l)
         boot_refuse("hyp: no memory for the window of link %s: give the machine more RAM",
                     l->conf->name);
     }
-    memset((void *)(uintptr_t)l->window.start.raw, 0, l->window.size_bytes);
+    for (uint64_t off = 0; off < l->window.size_bytes; off += PAGE_SIZE) {
+        arch_mem_zero((pa_t){ l->window.start.raw + off }, PAGE_SIZE); /* no old data */
+    }
 }
 
 static err_t map_client_window(const struct link *l)

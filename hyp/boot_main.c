@@ -88,7 +88,7 @@ void boot_main_domain(struct boot *b)
     }
     uint8_t *to = (uint8_t *)(uintptr_t)d->ram.start.raw;
     memcpy(to, image, bytes);
-    memset(to + bytes, 0, d->ram.size_bytes - bytes);
+    memset(to + bytes, 0, h.mem_bytes - bytes);
     struct bootinfo *bi = (struct bootinfo *)(uintptr_t)info.start.raw;
     fill_bootinfo(b, d, bi);
     for (uint32_t i = 0; i < bi->range_count; i++) {
@@ -100,7 +100,7 @@ void boot_main_domain(struct boot *b)
                         (int)e);
         }
     }
-    clean(d->ram.start.raw, d->ram.size_bytes);
+    clean(d->ram.start.raw, h.mem_bytes);
     clean(info.start.raw, PAGE_SIZE);
     vcpu_reset(&d->vcpu[0], (ipa_t){ d->ram.start.raw }, info.start.raw);
     d->state = DOMAIN_RUNNING;

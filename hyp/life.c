@@ -23,11 +23,11 @@
 #define RESET_WAIT_NS 1000000 /* so long after each other */
 
 /*
- * What a piece costs, in instructions, counted on hyp/aarch64/mmu.c: 5 per zeroed and 13 per copied line of 64 bytes. A call goes on
+ * What a piece costs, in instructions, counted on hyp/aarch64/mmu.c: 4 per zeroed and 13 per copied line of 64 bytes. A call goes on
  * while the dearest piece still fits.
  */
 #define COPY_BYTES     KIB(16)
-#define COST_SCRUB     5400U /* ARCH_CHUNK_MAX */
+#define COST_SCRUB     4200U /* ARCH_CHUNK_MAX */
 #define COST_COPY      3800U /* COPY_BYTES */
 #define COST_BOOTINFO  4000U
 #define COST_SMMU      3000U

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* EL2's page pool: part of the image's bss, handed out once at boot. */
+/* EL2's page pool: behind the image's bss, handed out once at boot, zeroed when it is. */
 #include "hyp/pool.h"
 
 #include "lib/string.h"
 
 #define POOL_PAGES  256 /* EL2's own tables, SMMU structures, dumps */
-#define TABLE_PAGES 96  /* stage-2 tables of all domains */
+#define TABLE_PAGES 128 /* EL2's tables and the stage-2 tables of all domains */
 
-static uint8_t pages[POOL_PAGES * PAGE_SIZE] __attribute__((aligned(65536)));
-static uint8_t tables[TABLE_PAGES * PAGE_SIZE] __attribute__((aligned(4096)));
+static uint8_t pages[POOL_PAGES * PAGE_SIZE] __attribute__((aligned(65536), section(".noinit")));
+static uint8_t tables[TABLE_PAGES * PAGE_SIZE] __attribute__((aligned(4096), section(".noinit")));
 static uint64_t used, tables_used; /* pages; boot only, one core */
 
 void *pool_take(uint64_t page_count, bool aligned)
@@ -26,7 +26,7 @@ void *pool_take(uint64_t page_count, bool aligned)
 void *pool_take_table(void)
 {
     if (tables_used == TABLE_PAGES) return NULL;
-    return &tables[tables_used++ * PAGE_SIZE]; /* bss: zeroed at entry */
+    return memset(&tables[tables_used++ * PAGE_SIZE], 0, PAGE_SIZE);
 }
 
 struct pa_range pool_range(void)
@@ -36,5 +36,5 @@ struct pa_range pool_range(void)
 
 struct pa_range pool_tables(void)
 {
-    return (struct pa_range){ { (uint64_t)(uintptr_t)tables }, sizeof tables };
+    return (struct pa_range){ { (uint64_t)(uintptr_t)tables }, tables_used * PAGE_SIZE };
 }

@@ -5,8 +5,8 @@
 
 /** Zeroed pages, contiguous, aligned to their size rounded up to a power of two when aligned is true. NULL: exhausted. Context: EL2 boot. EL2 virtual address == physical address. */
 void *pool_take(uint64_t page_count, bool aligned);
-/** One zeroed page for a stage-2 table: all of them lie together, so that a test can hash them. NULL: exhausted. */
+/** One zeroed page for a table that never changes after boot: all of them lie together, so that a test can hash them. NULL: exhausted. */
 void *pool_take_table(void);
-/** Where both lie, for the boot log. */
+/** Where both lie, the second as far as handed out. */
 struct pa_range pool_range(void);
 struct pa_range pool_tables(void);

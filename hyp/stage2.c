@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Stage-2 tables: reserve every table first, then write every leaf. */
+/* Translation tables of EL2: reserve every table first, then write every leaf. */
 #include "hyp/stage2.h"
 
 #include "hyp/pool.h"
 
 /* Stage-2 descriptors, Arm ARM "VMSAv8-64 stage 2 block and page descriptors". */
-#define S2_VALID   BIT(0)
-#define S2_TABLE   BIT(1)
 #define S2_MEMATTR BITS(5, 2)
 #define S2_S2AP    BITS(7, 6)
 #define S2_SH      BITS(9, 8)
 #define S2_AF      BIT(10)
 #define S2_XN      BIT(54)
-#define S2_OA      BITS(47, 12)
 #define S2_LIMIT   BIT(39)
 
 #define NORMAL (FIELD(S2_MEMATTR, 0xf) | FIELD(S2_SH, 3) | S2_AF)
@@ -42,27 +39,43 @@ static unsigned leaf_level(uint64_t ipa, uint64_t pa, uint64_t left_bytes)
     return level;
 }
 
-/* Walks to the slot for ipa at `level`, making tables when `make` is true. NULL: no table, no memory or a block in the way. */
-static uint64_t *slot_of(const struct s2 *s2, uint64_t ipa, unsigned level, bool make, err_t *why)
+/* Walks to the slot for va at `level`, making tables. NULL: *why, no memory or a block in the way. */
+static uint64_t *slot_of(uint64_t *table, uint64_t va, unsigned level, err_t *why)
 {
-    uint64_t *table = s2->root;
     for (unsigned at = 1; at < level; at++) {
-        uint64_t *slot = &table[(ipa >> level_shift(at)) & 511];
-        if ((*slot & S2_VALID) && !(*slot & S2_TABLE)) {
-            *why = ERR_EXISTS;
-            return NULL;
+        uint64_t *slot = &table[(va >> level_shift(at)) & 511];
+        *why = ERR_EXISTS;
+        if ((*slot & TABLE_VALID) && !(*slot & TABLE_TABLE)) return NULL;
+        if (!(*slot & TABLE_VALID)) {
+            uint64_t *fresh = pool_take_table();
+            *why = ERR_NO_MEMORY;
+            if (!fresh) return NULL;
+            *slot = (uint64_t)(uintptr_t)fresh | TABLE_TABLE | TABLE_VALID;
         }
-        if (!(*slot & S2_VALID)) {
-            uint64_t *fresh = make ? pool_take_table() : NULL;
-            if (!fresh) {
-                *why = ERR_NO_MEMORY;
-                return NULL;
-            }
-            *slot = (uint64_t)(uintptr_t)fresh | S2_TABLE | S2_VALID;
-        }
-        table = (uint64_t *)(uintptr_t)(*slot & S2_OA);
+        table = (uint64_t *)(uintptr_t)(*slot & TABLE_OA);
     }
-    return &table[(ipa >> level_shift(level)) & 511];
+    return &table[(va >> level_shift(level)) & 511];
+}
+
+err_t table_map(uint64_t *root, uint64_t va, uint64_t pa, uint64_t size_bytes, uint64_t attr)
+{
+    for (int commit = 0; commit <= 1; commit++) {
+        for (uint64_t off = 0; off < size_bytes;) {
+            unsigned level = leaf_level(va + off, pa + off, size_bytes - off);
+            err_t why;
+            uint64_t *slot = slot_of(root, va + off, level, &why);
+            if (!slot) return why;
+            uint64_t leaf = attr | TABLE_VALID | (level == 3 ? TABLE_TABLE : 0);
+            uint64_t span = BIT(level_shift(level));
+            do { /* and its neighbours in the same table: a larger block starts at the start of one */
+                if (!commit && (*slot & TABLE_VALID)) return ERR_EXISTS;
+                if (commit) *slot = (pa + off) | leaf;
+                off += span;
+                slot++;
+            } while ((uintptr_t)slot % PAGE_SIZE != 0 && size_bytes - off >= span);
+        }
+    }
+    return OK;
 }
 
 err_t s2_create(struct s2 *s2)
@@ -81,21 +94,8 @@ err_t s2_map(struct s2 *s2, ipa_t ipa, pa_t pa, uint64_t size_bytes, enum s2_pro
     if (!range_is_inside(ipa.raw, size_bytes, 0, S2_LIMIT)) return ERR_RANGE;
     if (!range_is_inside(pa.raw, size_bytes, 0, BIT(48))) return ERR_RANGE;
     if (s2->range_count == S2_RANGE_MAX) return ERR_NO_MEMORY;
-    err_t why = OK;
-    for (uint64_t off = 0; off < size_bytes;) {
-        unsigned level = leaf_level(ipa.raw + off, pa.raw + off, size_bytes - off);
-        uint64_t *slot = slot_of(s2, ipa.raw + off, level, true, &why);
-        if (!slot) return why;
-        if (*slot & S2_VALID) return ERR_EXISTS;
-        off += BIT(level_shift(level));
-    }
-    for (uint64_t off = 0; off < size_bytes;) {
-        unsigned level = leaf_level(ipa.raw + off, pa.raw + off, size_bytes - off);
-        uint64_t *slot = slot_of(s2, ipa.raw + off, level, false, &why);
-        CHECK(slot);
-        *slot = (pa.raw + off) | leaf_attr[prot] | S2_VALID | (level == 3 ? S2_TABLE : 0);
-        off += BIT(level_shift(level));
-    }
+    err_t e = table_map(s2->root, ipa.raw, pa.raw, size_bytes, leaf_attr[prot]);
+    if (e != OK) return e;
     s2->range[s2->range_count++] = (struct s2_range){ ipa.raw, pa.raw, size_bytes, prot };
     return OK;
 }

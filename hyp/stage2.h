@@ -27,6 +27,19 @@ struct s2 {
     struct s2_range range[S2_RANGE_MAX];
 };
 
+/* Descriptors of both stages, Arm ARM "VMSAv8-64 translation table format descriptors". */
+#define TABLE_VALID BIT(0)
+#define TABLE_TABLE BIT(1) /* table at levels 1 and 2, page at level 3 */
+#define TABLE_OA    BITS(47, 12)
+
+/**
+ * Maps [va, va + size_bytes) to pa in the tables below root, stage 1 of EL2 or stage 2: 39 bits, 4 KiB granule, largest blocks.
+ * attr     of each leaf, without TABLE_VALID and TABLE_TABLE; addresses and size are whole pages
+ * Returns  OK | ERR_EXISTS, ERR_NO_MEMORY: no translation changed
+ * Context  EL2 boot only
+ */
+err_t table_map(uint64_t *root, uint64_t va, uint64_t pa, uint64_t size_bytes,
+                uint64_t attr) MUST_CHECK;
 /** Makes an empty address space. ERR_NO_MEMORY: nothing changed. Context: EL2 boot. */
 err_t s2_create(struct s2 *s2) MUST_CHECK;
 /**

@@ -6,18 +6,16 @@
 #include "hyp/arch.h"
 #include "hyp/core.h"
 #include "hyp/pool.h"
+#include "hyp/stage2.h"
 #include "lib/string.h"
 
 /* Stage-1 descriptors, Arm ARM "VMSAv8-64 translation table format descriptors". */
-#define S1_VALID    BIT(0)
-#define S1_TABLE    BIT(1) /* table at levels 0..2, page at level 3 */
 #define S1_ATTR(n)  FIELD(BITS(4, 2), n)
 #define S1_RES1_EL2 BIT(6) /* AP[1]: RES1 for EL2 */
 #define S1_RO       BIT(7)
 #define S1_ISH      FIELD(BITS(9, 8), 3)
 #define S1_AF       BIT(10)
 #define S1_XN       BIT(54)
-#define S1_OA       BITS(47, 12)
 STATIC_ASSERT((S1_ISH | S1_AF) == 0x700, "by hand");
 
 #define MAIR_VALUE 0xff04UL /* attr 0: device-nGnRE, attr 1: normal write-back */
@@ -42,15 +40,14 @@ static const uint64_t map_attr[MAP_KINDS] = {
 #define BLOCK_BYTES MIB(2)
 
 extern uint8_t hyp_start[], init_text_end[], init_end[], text_start[], text_end[], rodata_end[],
-        core_stacks[], hyp_end[];
+        core_stacks[], bss_end[], hyp_end[];
 void el2_mmu_on(uint64_t root_pa, uint64_t tcr, uint64_t mair, uint64_t sctlr);
 void el2_root_set(uint64_t root_pa);
 
 static struct {
     uint64_t *boot_root, *final_root;
-    uint64_t *window_l2, *peek_l3; /* shared by both maps */
-    uint64_t copy_block;           /* PA now mapped at COPY_VA, or UINT64_MAX */
-    uint32_t peek_used;            /* bitmap */
+    uint64_t copy_block; /* PA now mapped at COPY_VA, or UINT64_MAX */
+    uint32_t peek_used;  /* bitmap */
 } mmu = { .copy_block = UINT64_MAX };
 
 /* What the other cores turn their MMU on with: start.S reads it with caches off; it was written with caches off. */
@@ -59,43 +56,19 @@ struct el2_mmu {
 };
 struct el2_mmu el2_mmu;
 
+/* Below both maps. They change while domains run, so they lie apart from the tables that do not. */
+static uint64_t window_l2[512] __attribute__((aligned(4096)));
+static uint64_t peek_l3[512] __attribute__((aligned(4096)));
+
 static uint64_t addr_of(const void *p)
 {
     return (uint64_t)(uintptr_t)p;
 }
 
-/* Next-level table of a slot, made when missing. NULL: pool empty, or the slot holds a block. */
-static uint64_t *table_at(uint64_t *slot)
-{
-    if ((*slot & S1_VALID) && !(*slot & S1_TABLE)) return NULL;
-    if (!(*slot & S1_VALID)) {
-        uint64_t *fresh = pool_take(1, true);
-        if (!fresh) return NULL;
-        *slot = addr_of(fresh) | S1_TABLE | S1_VALID;
-    }
-    return (uint64_t *)(uintptr_t)(*slot & S1_OA);
-}
-
 static err_t map_range(uint64_t *root, uint64_t start, uint64_t size_bytes, int kind)
 {
-    uint64_t end = ALIGN_UP(start + size_bytes, PAGE_SIZE);
-    for (uint64_t at = ALIGN_DOWN(start, PAGE_SIZE); at < end;) {
-        uint64_t *table = root, *slot;
-        unsigned level = 1;
-        uint64_t span = GIB(1);
-        for (;; level++, span >>= 9) {
-            slot = &table[(at >> (12 + 9 * (3 - level))) & 511];
-            bool finer = level < 3 && (*slot & S1_VALID) && (*slot & S1_TABLE);
-            if (!finer && (at & (span - 1)) == 0 && end - at >= span) break;
-            table = table_at(slot);
-            if (!table) return ERR_NO_MEMORY;
-        }
-        if (!(*slot & S1_VALID)) {
-            *slot = at | map_attr[kind] | S1_VALID | (level == 3 ? S1_TABLE : 0);
-        }
-        at += span;
-    }
-    return OK;
+    uint64_t at = ALIGN_DOWN(start, PAGE_SIZE), end = ALIGN_UP(start + size_bytes, PAGE_SIZE);
+    return table_map(root, at, at, end - at, map_attr[kind]);
 }
 
 static err_t map_image(uint64_t *root, bool boot)
@@ -130,12 +103,13 @@ static err_t map_devices(uint64_t *root, const struct platform *p)
     return e;
 }
 
-static err_t map_windows(uint64_t *root)
+/* What both maps have. */
+static err_t map_common(uint64_t *root, const struct platform *p)
 {
-    uint64_t *slot = &root[(WINDOW_VA >> 30) & 511];
-    *slot = addr_of(mmu.window_l2) | S1_TABLE | S1_VALID;
-    mmu.window_l2[(PEEK_VA >> 21) & 511] = addr_of(mmu.peek_l3) | S1_TABLE | S1_VALID;
-    return OK;
+    root[(WINDOW_VA >> 30) & 511] = addr_of(window_l2) | TABLE_TABLE | TABLE_VALID;
+    window_l2[(PEEK_VA >> 21) & 511] = addr_of(peek_l3) | TABLE_TABLE | TABLE_VALID;
+    err_t e = map_image(root, root == mmu.boot_root);
+    return e == OK ? map_devices(root, p) : e;
 }
 
 /* The image was written with caches off: drop stale lines before turning them on. */
@@ -149,17 +123,11 @@ static void cache_invalidate(uint64_t start, uint64_t end)
 
 err_t mmu_start(const struct platform *p)
 {
-    mmu.boot_root = pool_take(1, true);
-    mmu.final_root = pool_take(1, true);
-    mmu.window_l2 = pool_take(1, true);
-    mmu.peek_l3 = pool_take(1, true);
-    if (!mmu.boot_root || !mmu.final_root || !mmu.window_l2 || !mmu.peek_l3) return ERR_NO_MEMORY;
-    err_t e = map_image(mmu.final_root, false);
-    if (e == OK) e = map_devices(mmu.final_root, p);
-    if (e == OK) e = map_windows(mmu.final_root);
-    if (e == OK) e = map_image(mmu.boot_root, true);
-    if (e == OK) e = map_devices(mmu.boot_root, p);
-    if (e == OK) e = map_windows(mmu.boot_root);
+    mmu.boot_root = pool_take_table();
+    mmu.final_root = pool_take_table();
+    if (!mmu.boot_root || !mmu.final_root) return ERR_NO_MEMORY;
+    err_t e = map_common(mmu.final_root, p);
+    if (e == OK) e = map_common(mmu.boot_root, p);
     uint64_t image = addr_of(hyp_start), image_end = addr_of(hyp_end);
     for (uint32_t i = 0; e == OK && i < p->ram_count;
          i++) { /* around the image: it has its own permissions */
@@ -171,7 +139,9 @@ err_t mmu_start(const struct platform *p)
         if (e == OK && end > start) e = map_range(mmu.boot_root, start, end - start, MAP_RW);
     }
     if (e != OK) return e;
-    cache_invalidate(image, image_end);
+    struct pa_range tables = pool_tables();
+    cache_invalidate(image, addr_of(bss_end));
+    cache_invalidate(tables.start.raw, tables.start.raw + tables.size_bytes);
     uint64_t parange = MIN(SYSREG_READ(id_aa64mmfr0_el1) & 0xf, 5);
     el2_mmu = (struct el2_mmu){ addr_of(mmu.final_root), TCR_VALUE | FIELD(BITS(18, 16), parange),
                                 MAIR_VALUE, SCTLR_EL2_ON };
@@ -224,10 +194,10 @@ static uint8_t *copy_window(pa_t pa)
 {
     uint64_t block = ALIGN_DOWN(pa.raw, BLOCK_BYTES);
     if (block != mmu.copy_block) {
-        volatile uint64_t *slot = &mmu.window_l2[(COPY_VA >> 21) & 511];
+        volatile uint64_t *slot = &window_l2[(COPY_VA >> 21) & 511];
         *slot = 0;
         tlb_flush_va(COPY_VA);
-        *slot = block | map_attr[MAP_RW] | S1_VALID;
+        *slot = block | map_attr[MAP_RW] | TABLE_VALID;
         dsb_ish();
         isb();
         mmu.copy_block = block;
@@ -242,10 +212,13 @@ static bool chunk_is_bad(pa_t pa, uint64_t size_bytes)
 
 void arch_mem_zero(pa_t dst, uint64_t size_bytes)
 {
-    CHECK(!chunk_is_bad(dst, size_bytes) && ((dst.raw | size_bytes) & 63) == 0);
+    CHECK(!chunk_is_bad(dst, size_bytes) && ((dst.raw | size_bytes) & 255) == 0);
     uint8_t *at = copy_window(dst);
-    for (uint8_t *end = at + size_bytes; at < end; at += 64) {
-        __asm__ volatile("dc zva, %0\n\tdc cvac, %0" ::"r"(at) : "memory");
+    for (uint8_t *end = at + size_bytes; at < end; at += 256) { /* lines of 64 bytes */
+        __asm__ volatile("dc zva, %0\n\tdc zva, %1\n\tdc zva, %2\n\tdc zva, %3\n\t"
+                         "dc cvac, %0\n\tdc cvac, %1\n\tdc cvac, %2\n\tdc cvac, %3" ::"r"(at),
+                         "r"(at + 64), "r"(at + 128), "r"(at + 192)
+                         : "memory");
     }
     dsb_sy(); /* the zeroes are in memory before anyone else looks */
 }
@@ -279,7 +252,7 @@ const volatile void *arch_peek_map(pa_t page)
     for (uint32_t i = 0; i < ARCH_PEEK_MAX; i++) {
         if (mmu.peek_used & (1U << i)) continue;
         mmu.peek_used |= 1U << i;
-        mmu.peek_l3[i] = (page.raw & S1_OA) | map_attr[MAP_RO] | S1_TABLE | S1_VALID;
+        peek_l3[i] = (page.raw & TABLE_OA) | map_attr[MAP_RO] | TABLE_TABLE | TABLE_VALID;
         dsb_ish(); /* the slot was invalid and flushed: no TLBI needed */
         isb();
         return (const volatile void *)(uintptr_t)(PEEK_VA + i * PAGE_SIZE);
@@ -291,7 +264,7 @@ void arch_peek_unmap(const volatile void *page)
 {
     uint64_t i = ((uintptr_t)page - PEEK_VA) >> PAGE_SHIFT;
     CHECK(i < ARCH_PEEK_MAX && (mmu.peek_used & (1U << i)));
-    mmu.peek_l3[i] = 0;
+    peek_l3[i] = 0;
     tlb_flush_va(PEEK_VA + i * PAGE_SIZE);
     mmu.peek_used &= ~(1U << i);
 }

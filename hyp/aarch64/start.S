@@ -25,11 +25,14 @@ start:
     add sp, x2, x3
     adrp x2, bss_end
     add x2, x2, :lo12:bss_end
-1:  cmp x1, x2
-    b.hs 2f
-    stp xzr, xzr, [x1], #16
-    b   1b
-2:  adrp x20, _head                // load address: page aligned, linked at 0
+1:  stp xzr, xzr, [x1]             // both ends are multiples of 64
+    stp xzr, xzr, [x1, #16]
+    stp xzr, xzr, [x1, #32]
+    stp xzr, xzr, [x1, #48]
+    add x1, x1, #64
+    cmp x1, x2
+    b.lo 1b
+    adrp x20, _head                // load address: page aligned, linked at 0
     adrp x1, rela_start
     add x1, x1, :lo12:rela_start
     adrp x2, rela_end

@@ -32,8 +32,8 @@ static void start(uint64_t ram_bytes)
     b.platform.ram_count = 1;
     b.platform.ram[0] = (struct pa_range){ { RAM }, ram_bytes };
     b.platform.initrd = (struct pa_range){ { RAM + MIB(128) }, MIB(3) + 17 };
-    b.fdt = (const void *)(uintptr_t)(RAM + MIB(132));
-    b.fdt_bytes = MIB(1);
+    b.tree.start = (const uint8_t *)(uintptr_t)(RAM + MIB(132));
+    b.tree.total_bytes = MIB(1);
     b.platform.reserved_count = 1;
     b.platform.reserved[0] = (struct pa_range){ { RAM + MIB(140) + 5 }, 100 };
     boot_memory_start(&b);
