@@ -72,7 +72,7 @@ LIBFDT := -isystem third_party/libfdt/include -isystem $(FDT)
 
 hyp_CFLAGS    := $(BASE) $(NOFP) -fpie -fvisibility=hidden -isystem $(GCC_INCLUDE) $(LIBFDT) $(VIRTIO)
 kernel_CFLAGS := $(BASE) $(NOFP) -fno-pie -isystem $(GCC_INCLUDE) $(LIBFDT) $(VIRTIO)
-domain_CFLAGS := $(BASE) $(NOFP) -fno-pie -isystem $(GCC_INCLUDE) $(VIRTIO)
+domain_CFLAGS := $(BASE) $(NOFP) -fno-omit-frame-pointer -fno-pie -isystem $(GCC_INCLUDE) $(VIRTIO)
 guest_CFLAGS  := $(BASE) $(NOFP) -fpie -fvisibility=hidden -isystem $(GCC_INCLUDE) $(VIRTIO)
 user_CFLAGS   := $(BASE) -fno-pie -ftls-model=local-exec -D_GNU_SOURCE -isystem $(DEPS)/picolibc/include \
                  -isystem $(DEPS)/ext2fs/include -isystem $(GCC_INCLUDE) $(VIRTIO) \

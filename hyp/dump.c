@@ -98,6 +98,11 @@ void life_dump_take(struct domain *d)
     take_stack(d, dump);
 }
 
+void life_dump_kept(struct domain *d)
+{
+    memcpy(&dumps[d->index].x[19], &d->vcpu[d->death.vcpu].regs.x[19], 11 * sizeof(uint64_t));
+}
+
 uint32_t life_dump_read(const struct domain *d, uint64_t offset, uint8_t out[32], uint64_t *total)
 {
     const struct domain_dump *dump = &dumps[d->index];

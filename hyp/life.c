@@ -59,6 +59,7 @@ static enum piece step_park(struct domain *d)
 static enum piece step_lines(struct domain *d)
 {
     vgic_lines_kill(d);
+    life_dump_kept(d);
     return PIECE_DONE;
 }
 

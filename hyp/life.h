@@ -27,3 +27,5 @@ void life_bootinfo(const struct domain *d, struct bootinfo *out);
 uint32_t life_dump_read(const struct domain *d, uint64_t offset, uint8_t out[32], uint64_t *total);
 /** Takes the dump: registers, last trace records, ring indices, top of stack. Called by domain_kill; <= 4 KiB copied. */
 void life_dump_take(struct domain *d);
+/** Takes x19..x29 again: at a death in a hypercall they are saved only when the vCPU has left its core. Context: first step. */
+void life_dump_kept(struct domain *d);

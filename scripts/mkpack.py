@@ -47,6 +47,9 @@ def compile_dts(source):
 
 
 MANIFEST = "manifest"
+STT_FUNC = 2
+DOMAIN_RAM = 0x10000000  # where driver domains are linked: include/abi/domain.h
+SYMBOLS_MAGIC = 0x314d59535f4f525a
 MANIFEST_AT = 128  # MANIFEST_PACK_OFFSET
 
 
@@ -101,6 +104,36 @@ def load_images(names, folders, replaced):
     return files
 
 
+def symbol_file(elf, image):
+    """Function names of a driver domain for the supervisor's backtraces (servers/supervisor/symbols.h); None: linked elsewhere."""
+    found, base = {}, None
+    for name, value, kind, load in symbols_of(elf):
+        base = load
+        if kind == STT_FUNC and value not in found:
+            found[value] = name
+    if base != DOMAIN_RAM or not found:
+        return None
+    names, entries = b"", b""
+    for value in sorted(found):
+        entries += struct.pack("<2I", value, len(names))
+        names += found[value] + b"\0"
+    return struct.pack("<Q2I", SYMBOLS_MAGIC, len(found), len(names)) + hashlib.sha256(image).digest() + entries + names
+
+
+def load_symbols(files, folders, replaced):
+    """NAME.sym for every domain image that was linked here. An image put in another's place has none."""
+    out = {}
+    for name in sorted(set(files) - set(replaced)):
+        for folder in folders:
+            path = os.path.join(folder, name + ".elf")
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    data = symbol_file(f.read(), files[name])
+                if data is not None:
+                    out[name + ".sym"] = data
+    return out
+
+
 def cpio(files):
     """newc archive of {name: bytes}, and where the data of each lies, {name: (offset, bytes)}: the manifest first, then sorted, no times or owners; data starts
     at multiples of 8, the manifest's at MANIFEST_AT."""
@@ -135,8 +168,8 @@ def compile_manifest(args, source, nodes, files, digests):
             return f.read()
 
 
-def symbol_value(elf, wanted):
-    """Value of a symbol and the lowest physical load address of a 64-bit little-endian ELF."""
+def symbols_of(elf):
+    """(name, value, type, lowest physical load address) of every symbol of a 64-bit little-endian ELF."""
     phoff, shoff = struct.unpack_from("<QQ", elf, 32)
     phentsize, phnum, shentsize, shnum = struct.unpack_from("<4H", elf, 54)
     loads = [struct.unpack_from("<IIQQQQ", elf, phoff + i * phentsize) for i in range(phnum)]
@@ -147,10 +180,16 @@ def symbol_value(elf, wanted):
             continue
         strings = struct.unpack_from("<Q", elf, shoff + link * shentsize + 24)[0]
         for sym in range(at, at + size, entsize):
-            name, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", elf, sym)
+            name, info, _, _, value, _ = struct.unpack_from("<IBBHQQ", elf, sym)
             start = strings + name
-            if elf[start:start + len(wanted) + 1] == wanted + b"\0":
-                return value, base
+            yield elf[start:elf.index(b"\0", start)], value, info & 15, base
+
+
+def symbol_value(elf, wanted):
+    """Value of a symbol and the lowest physical load address."""
+    for name, value, _, base in symbols_of(elf):
+        if name == wanted:
+            return value, base
     raise Refused(f"hyp.elf has no symbol {wanted.decode()}")
 
 
@@ -191,6 +230,7 @@ def build(args):
             with open(path, "rb") as f:
                 files[name] = f.read()
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    files.update(load_symbols(files, args.images, pairs(args.image)))
     for name, path in pairs(args.stale).items():
         with open(path, "rb") as f:
             files[name] = f.read()

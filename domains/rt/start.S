@@ -17,6 +17,7 @@ _start:
     .quad   image_mem_bytes
     .quad   0, 0, 0
 
+    .type   entry, %function
 entry:
     mov     x19, x0
     adrp    x1, stack_top

@@ -115,16 +115,12 @@ static handle_t badge(const struct program *server, uint64_t value)
 static void prepare_supervisor(void)
 {
     struct program *p = &init.supervisor;
-    char arg[PROGRAM_ARG_BYTES];
     if (!load(p, "supervisor") || program_make_endpoint(p) != OK) return;
     program_give(p, "domains", startup_handle("domains"), RIGHT_ALL);
     program_give(p, "events", startup_handle("events"), DEVICE_RIGHTS);
     program_give(p, "system", startup_handle("system"), RIGHT_READ);
     program_give(p, "log", startup_handle("log"), RIGHT_READ | RIGHT_WRITE);
-    for (uint32_t i = 0; i < init.config.link_count; i++) {
-        (void)format(arg, sizeof(arg), "link=%s", init.config.link[i].name);
-        program_arg(p, arg);
-    }
+    program_give(p, "pack", startup_handle("pack"), RIGHT_READ);
     init.faults = badge(p, SUP_BADGE_FAULTS);
 }
 

@@ -20,6 +20,7 @@ static const char *state_name(const struct sup_domain *d)
         [DOMAIN_RUNNING] = "running",     [DOMAIN_DEAD] = "dead",
         [DOMAIN_QUIESCED] = "restarting", [DOMAIN_QUARANTINED] = "quarantined",
     };
+    if (d->given_up == SUP_OFF) return "off";
     if (d->given_up != 0) return "given-up";
     return d->state < DOMAIN_STATE_COUNT ? name[d->state] : "?";
 }
@@ -38,19 +39,23 @@ static const char *cause_name(uint32_t cause)
 
 static void print_row(struct shell *sh, const struct sup_domain *d)
 {
+    char why[sizeof(d->why) + 8] = "-";
     char name[DOMAIN_NAME_MAX + 8], memory[16], cpu[16], restart[24] = "-";
     uint64_t now = time_now_ticks();
     uint64_t permille = now != 0 ? (d->run_ticks + d->el2_ticks) * 1000 / now : 0;
     text_guarded(name, sizeof(name), d->name);
+    if (d->why[0] != '\0') {
+        text_guarded(why, sizeof(why), d->why);
+    }
     text_size(memory, sizeof(memory), d->memory_bytes);
     (void)format(cpu, sizeof(cpu), "%llu.%llu%%", (unsigned long long)(permille / 10),
                  (unsigned long long)(permille % 10));
     if (d->last_restart_ticks != 0) {
         text_duration(restart, sizeof(restart), time_ns_from_ticks(d->last_restart_ticks));
     }
-    out_print(sh, "%-10s  %-11s  %3u  %-9s  %6u  %9s  %6s  %9llu  %s\n", name, state_name(d),
+    out_print(sh, "%-10s  %-11s  %3u  %-9s  %6u  %9s  %6s  %9llu  %-8s  %s\n", name, state_name(d),
               d->generation, cause_name(d->cause), d->deaths, memory, cpu,
-              (unsigned long long)d->served, restart);
+              (unsigned long long)d->served, restart, why);
 }
 
 static int list(struct shell *sh, const char *command)
@@ -58,8 +63,8 @@ static int list(struct shell *sh, const char *command)
     struct sup_domain row;
     err_t err = sup_domain_at(sh, 0, &row);
     if (err != OK) return complain(sh, command, NULL, text_error(err));
-    out_print(sh, "%-10s  %-11s  %3s  %-9s  %6s  %9s  %6s  %9s  %s\n", "NAME", "STATE", "GEN",
-              "CAUSE", "DEATHS", "MEMORY", "CPU", "SERVED", "RESTART");
+    out_print(sh, "%-10s  %-11s  %3s  %-9s  %6s  %9s  %6s  %9s  %-8s  %s\n", "NAME", "STATE", "GEN",
+              "CAUSE", "DEATHS", "MEMORY", "CPU", "SERVED", "RESTART", "WHY");
     for (uint32_t i = 0; sup_domain_at(sh, i, &row) == OK; i++) {
         print_row(sh, &row);
     }

@@ -88,6 +88,7 @@ err_t sup_domain_at(struct shell *sh, uint32_t index, struct sup_domain *out)
     if (err != OK) return err;
     memcpy(out, sh->sup_buffer, sizeof(*out));
     out->name[DOMAIN_NAME_MAX - 1] = '\0';
+    out->why[sizeof(out->why) - 1] = '\0';
     return OK;
 }
 

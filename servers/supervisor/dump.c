@@ -7,6 +7,7 @@
 
 #include "abi/trace.h"
 #include "lib/format.h"
+#include "servers/supervisor/backtrace.h"
 
 #define STACK_LINE_BYTES 32
 
@@ -66,6 +67,18 @@ static void add_registers(struct writer *w, const struct domain_dump *d)
     }
 }
 
+static void add_backtrace(struct writer *w, const struct domain_dump *d, const struct symbols *s)
+{
+    uint64_t frame[BACKTRACE_MAX];
+    char text[SYMBOL_TEXT_BYTES];
+    uint32_t count = backtrace_take(d, s, frame);
+    add(w, "backtrace, innermost first\n");
+    for (uint32_t i = 0; i < count; i++) {
+        add(w, "#%-2u %08llx  %s\n", i, (unsigned long long)frame[i],
+            i == 0 ? symbols_text(s, frame[i], text) : symbols_return_text(s, frame[i], text));
+    }
+}
+
 static void add_queues(struct writer *w, const struct domain_dump *d)
 {
     for (uint32_t i = 0; i < MIN(d->queue_count, ARRAY_COUNT(d->queue)); i++) {
@@ -106,7 +119,8 @@ static void add_stack(struct writer *w, const struct domain_dump *d)
     }
 }
 
-size_t dump_text(const struct domain_dump *dump, size_t dump_bytes, char *out, size_t room_bytes)
+size_t dump_text(const struct domain_dump *dump, size_t dump_bytes, const struct symbols *symbols,
+                 char *out, size_t room_bytes)
 {
     struct writer w = { .out = out, .room_bytes = room_bytes };
     char name[DOMAIN_NAME_MAX + 1] = { 0 };
@@ -124,6 +138,7 @@ size_t dump_text(const struct domain_dump *dump, size_t dump_bytes, char *out, s
         dump->deaths, cause_name(dump->cause), (unsigned long long)dump->detail,
         (unsigned long long)dump->info);
     add_registers(&w, dump);
+    add_backtrace(&w, dump, symbols);
     add_queues(&w, dump);
     add_trace(&w, dump);
     add_stack(&w, dump);

@@ -4,7 +4,7 @@
 #include "lib/base.h"
 
 #define EVENT_COUNT 128
-#define EVENT_BYTES 160 /* one line, NUL included */
+#define EVENT_BYTES 256 /* one line, NUL included */
 
 struct events {
     uint64_t next; /* sequence of the next event; the first is 1 */

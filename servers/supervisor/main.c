@@ -4,12 +4,14 @@
 
 #include "abi/hypercall.h"
 #include "abi/proto/supervisor.h"
+#include "lib/cpio.h"
 #include "lib/format.h"
 #include "servers/rt/ipc.h"
 #include "servers/rt/log.h"
 #include "servers/rt/startup.h"
 #include "servers/rt/time.h"
 #include "servers/supervisor/consoles.h"
+#include "servers/supervisor/dump.h"
 #include "servers/supervisor/session.h"
 #include "servers/supervisor/watch.h"
 
@@ -57,7 +59,7 @@ static void answer_waiters(void)
         if (sup.waiter[i].reply == HANDLE_NONE) continue;
         enum watch_phase phase = sup.watch.domain[sup.waiter[i].index].phase;
         if (phase == WATCH_STEPPING) continue;
-        err_t err = phase == WATCH_UP ? OK : phase == WATCH_GIVEN_UP ? ERR_DEAD : ERR_QUARANTINE;
+        err_t err = phase == WATCH_UP ? OK : phase == WATCH_QUARANTINED ? ERR_QUARANTINE : ERR_DEAD;
         answer(sup.waiter[i].reply, err);
         sup.waiter[i].reply = HANDLE_NONE;
     }
@@ -90,15 +92,16 @@ static err_t do_list(const struct session *s, const struct ipc_msg *msg)
 static err_t do_dump(const struct session *s, struct ipc_msg *msg)
 {
     if (msg->word[1] >= sup.watch.count) return ERR_NO_ENTRY;
-    const struct watched *d = &sup.watch.domain[msg->word[1]];
+    static char text[DUMP_TEXT_BYTES];
     uint64_t offset = msg->word[2], bytes = 0;
     if (!session_has(s, msg->word[3], msg->word[4])) return ERR_RANGE;
-    if (offset < d->dump_bytes) {
-        bytes = MIN(msg->word[4], d->dump_bytes - offset);
-        memcpy(s->buffer + msg->word[3], d->dump + offset, bytes);
+    size_t total = watch_dump_text(&sup.watch, (uint32_t)msg->word[1], text, sizeof(text));
+    if (offset < total) {
+        bytes = MIN(msg->word[4], total - offset);
+        memcpy(s->buffer + msg->word[3], text + offset, bytes);
     }
     msg->word[1] = bytes;
-    msg->word[2] = d->dump_bytes;
+    msg->word[2] = total;
     return OK;
 }
 
@@ -139,10 +142,10 @@ static err_t serve(struct session *s, struct ipc_msg *msg)
     uint32_t index = (uint32_t)MIN(msg->word[1], (uint64_t)DOMAIN_MAX);
     uint64_t operation = msg->word[0];
     bool for_operators = operation == SUP_KILL || operation == SUP_RESTART ||
-                         operation == SUP_CLEAR || operation == SUP_DUMP ||
-                         operation == SUP_FAULTS || operation == SUP_CONSOLE ||
-                         operation == SUP_TYPE;
-    if (for_operators && s->operator_role == 0) return ERR_RIGHTS;
+                         operation == SUP_CLEAR || operation == SUP_FAULTS ||
+                         operation == SUP_CONSOLE || operation == SUP_TYPE;
+    if (for_operators && s->role != SUP_BADGE_OPERATOR) return ERR_RIGHTS;
+    if (operation == SUP_DUMP && s->role == SUP_BADGE_CLIENT) return ERR_RIGHTS;
     switch (operation) {
     case SUP_LIST:
         return do_list(s, msg);
@@ -163,7 +166,8 @@ static err_t serve(struct session *s, struct ipc_msg *msg)
     case SUP_NOTIFY:
         return s->notification != HANDLE_NONE ? OK : ERR_ARG;
     case SUP_REPORT:
-        return watch_report(&sup.watch, index, (uint32_t)msg->word[2], (uint32_t)msg->word[3]);
+        return watch_report(&sup.watch, index, (uint32_t)msg->word[2], (uint32_t)msg->word[3],
+                            msg->word[5]);
     case SUP_FAULTS: {
         err_t err = sys_endpoint_mint(sup.endpoint, SUP_BADGE_FAULTS,
                                       RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT, &msg->handle[0]);
@@ -175,14 +179,14 @@ static err_t serve(struct session *s, struct ipc_msg *msg)
     }
 }
 
-static err_t attach(struct ipc_msg *msg, bool is_operator)
+static err_t attach(struct ipc_msg *msg, uint32_t role)
 {
     handle_t client = HANDLE_NONE;
     if (msg->word[0] != SUP_ATTACH || TAG_HANDLE_COUNT(msg->tag) != 1) {
         ipc_drop_handles(msg);
         return ERR_ARG;
     }
-    err_t err = session_open(&sup.sessions, sup.endpoint, msg->handle[0], is_operator, &client);
+    err_t err = session_open(&sup.sessions, sup.endpoint, msg->handle[0], role, &client);
     ipc_drop_handles(msg);
     if (err != OK) return err;
     msg->tag = TAG_HANDLES(1);
@@ -227,8 +231,9 @@ static void on_message(struct ipc_msg *msg)
         return;
     }
     struct session *s = session_of(&sup.sessions, msg->badge);
-    if (msg->badge == SUP_BADGE_OPERATOR || msg->badge == SUP_BADGE_CLIENT) {
-        err = attach(msg, msg->badge == SUP_BADGE_OPERATOR);
+    if (msg->badge == SUP_BADGE_OPERATOR || msg->badge == SUP_BADGE_CLIENT ||
+        msg->badge == SUP_BADGE_READER) {
+        err = attach(msg, (uint32_t)msg->badge);
     } else {
         if (s != NULL && operation == SUP_NOTIFY && TAG_HANDLE_COUNT(msg->tag) == 1) {
             session_notify(s, msg->handle[0], msg->word[1]);
@@ -272,16 +277,42 @@ static void run_watch(void)
     (void)sys_timer_set(sup.timer, deadline, sup.notification, BIT_TIMER);
 }
 
-static void name_links(const struct startup *s)
+/* Names of a domain's functions, when the pack has those of this very image. */
+static void open_symbols(const void *pack, uint64_t pack_bytes, const struct manifest_file *image,
+                         struct symbols *out)
 {
-    for (uint32_t i = 0, link = 0; i < s->arg_count && link < LINK_MAX; i++) {
-        const char *arg = startup_arg(i);
-        if (arg == NULL || strncmp(arg, "link=", 5) != 0) continue;
-        (void)format(sup.watch.link_name[link++], DOMAIN_NAME_MAX, "%s", arg + 5);
+    char name[BOOT_NAME_MAX + 4];
+    const void *file = NULL;
+    uint64_t file_bytes = 0;
+    (void)format(name, sizeof(name), "%.31s.sym", image->name);
+    if (cpio_find(pack, pack_bytes, name, &file, &file_bytes) != OK) return;
+    err_t err = symbols_open(out, file, file_bytes, image->hash);
+    if (err != OK) {
+        log_printf("%s: not used, error %d", name, (int)err);
     }
 }
 
-static err_t prepare(const struct startup *s)
+/* The manifest, which EL2 has checked, and the symbols, which nobody has. Without them everything works and has no names. */
+static void read_pack(struct watch_env env)
+{
+    struct sys_vmo_info info = { 0 };
+    uint64_t at = 0;
+    handle_t pack = startup_handle("pack");
+    const struct manifest *m = NULL;
+    if (sys_vmo_info(pack, &info) == OK &&
+        info.size_bytes >= MANIFEST_PACK_OFFSET + sizeof(struct manifest) &&
+        sys_vmo_map(HANDLE_SELF, pack, 0, info.size_bytes, PROT_READ, 0, &at) == OK) {
+        m = (const struct manifest *)(at + MANIFEST_PACK_OFFSET);
+        m = m->magic == MANIFEST_MAGIC && m->format == MANIFEST_FORMAT ? m : NULL;
+    }
+    watch_init(&sup.watch, env, &sup.events, m);
+    for (uint32_t i = 1; m != NULL && i < sup.watch.count; i++) {
+        open_symbols((const void *)at, info.size_bytes, &m->domain[i].image,
+                     &sup.watch.domain[i].symbols);
+    }
+}
+
+static err_t prepare(void)
 {
     const struct watch_env env = { .call = hypercall, .now_ns = now_ns };
     sup.endpoint = startup_handle("service");
@@ -290,9 +321,8 @@ static err_t prepare(const struct startup *s)
     sup.irq = startup_handle("events");
     events_init(&sup.events);
     sup.sessions.run = time_now_ticks() & 0x7fffffff;
-    watch_init(&sup.watch, env, &sup.events);
+    read_pack(env);
     consoles_init(&sup.consoles, env, sup.watch.count);
-    name_links(s);
     err_t err = sys_notification_create(&sup.notification);
     if (err == OK) {
         err = sys_notification_bind(sup.notification);
@@ -308,7 +338,8 @@ static err_t prepare(const struct startup *s)
 
 int main(const struct startup *s)
 {
-    err_t err = prepare(s);
+    (void)s;
+    err_t err = prepare();
     if (err != OK) {
         log_printf("cannot start: error %d", (int)err);
         return 1;

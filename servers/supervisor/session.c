@@ -44,7 +44,7 @@ static void session_close(struct session *slot)
     slot->serial = (serial + 1) & 0xffffff;
 }
 
-err_t session_open(struct sessions *s, handle_t endpoint, handle_t vmo, bool is_operator,
+err_t session_open(struct sessions *s, handle_t endpoint, handle_t vmo, uint32_t role,
                    handle_t *client)
 {
     struct sys_vmo_info info;
@@ -67,7 +67,7 @@ err_t session_open(struct sessions *s, handle_t endpoint, handle_t vmo, bool is_
         session_close(slot);
         return err;
     }
-    slot->operator_role = is_operator ? 1 : 0;
+    slot->role = role;
     slot->last_used = ++s->uses;
     return OK;
 }

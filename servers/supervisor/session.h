@@ -6,7 +6,7 @@
 #define SESSION_MAX 32
 
 struct session {
-    uint32_t operator_role; /* 1: may do all */
+    uint32_t role; /* SUP_BADGE_*: what it may do */
     uint32_t
             serial; /* counts up at each use of the slot: an evicted session's badge fits no more */
     uint64_t last_used; /* 0: free */
@@ -30,7 +30,7 @@ struct session *session_of(struct sessions *s, uint64_t badge);
  * Makes a session around the client's VMO, which stays the caller's. The one that was idle longest gives way when all are
  * taken. *client: a handle on endpoint for the client. OK | ERR_RANGE VMO too small | the kernel's errors.
  */
-err_t session_open(struct sessions *s, handle_t endpoint, handle_t vmo, bool is_operator,
+err_t session_open(struct sessions *s, handle_t endpoint, handle_t vmo, uint32_t role,
                    handle_t *client);
 
 /** Takes a notification over, which session_signal signals with bits from now on. */

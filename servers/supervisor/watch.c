@@ -7,6 +7,7 @@
 
 #include "abi/hypercall.h"
 #include "lib/format.h"
+#include "servers/supervisor/describe.h"
 #include "servers/supervisor/dump.h"
 
 #define MAIN_DOMAIN 0
@@ -30,75 +31,37 @@ say(struct watch *w, const struct watched *d, const char *fmt, ...)
     events_add(w->events, w->env.now_ns(w->env.context), text);
 }
 
-void watch_init(struct watch *w, struct watch_env env, struct events *events)
+/* The links that it serves. */
+static uint32_t served_links(const struct manifest *m, uint32_t index)
+{
+    uint32_t mask = 0;
+    for (uint32_t i = 0; m != NULL && i < MIN(m->link_count, (uint32_t)LINK_MAX); i++) {
+        if (m->link[i].server == index) mask |= 1U << i;
+    }
+    return mask;
+}
+
+void watch_init(struct watch *w, struct watch_env env, struct events *events,
+                const struct manifest *manifest)
 {
     uint64_t r[6];
     memset(w, 0, sizeof(*w));
     w->env = env;
     w->events = events;
+    w->manifest = manifest;
     while (w->count < DOMAIN_MAX && call(w, HVC_DOMAIN_INFO, w->count, DOMAIN_ITEM_NAME, r) == OK) {
-        memcpy(w->domain[w->count].name, r, DOMAIN_NAME_MAX);
-        text_sanitize(w->domain[w->count].name, strlen(w->domain[w->count].name));
+        struct watched *d = &w->domain[w->count];
+        memcpy(d->name, r, DOMAIN_NAME_MAX);
+        text_sanitize(d->name, strlen(d->name));
+        d->policy.served_links = served_links(manifest, w->count);
         w->count++;
     }
 }
 
-static const char *link_name(const struct watch *w, uint64_t link)
+size_t watch_dump_text(const struct watch *w, uint32_t index, char *out, size_t room_bytes)
 {
-    return link < LINK_MAX && w->link_name[link][0] != '\0' ? w->link_name[link] : "?";
-}
-
-static const char *violation_name(uint64_t violation)
-{
-    static const char *const name[] = {
-        [SUP_USED_ID] = "used id",     [SUP_USED_LEN] = "used length",
-        [SUP_USED_IDX] = "used index", [SUP_STATUS_BYTE] = "status byte",
-        [SUP_TIMEOUT] = "no answer",   [SUP_CONFIG] = "configuration",
-        [SUP_RESETS] = "resets",
-    };
-    if (violation >= ARRAY_COUNT(name) || name[violation] == NULL) return "transport";
-    return name[violation];
-}
-
-/* "hang: link disk0, avail 17" */
-static void describe(const struct watch *w, const uint64_t state[6], char *out, size_t out_bytes)
-{
-    unsigned long long detail = state[3], info = state[4];
-    switch ((enum death_cause)state[2]) {
-    case CAUSE_PANIC:
-        (void)format(out, out_bytes, "panic");
-        break;
-    case CAUSE_FAULT:
-        (void)format(out, out_bytes, "fault: address 0x%llx, ESR 0x%llx", detail, info);
-        break;
-    case CAUSE_FORBIDDEN:
-        (void)format(out, out_bytes, "forbidden: ESR 0x%llx at 0x%llx", detail, info);
-        break;
-    case CAUSE_DMA:
-        (void)format(out, out_bytes, "dma: address 0x%llx, stream 0x%llx", detail, info);
-        break;
-    case CAUSE_HANG:
-        (void)format(out, out_bytes, "hang: link %s, avail %llu", link_name(w, detail), info);
-        break;
-    case CAUSE_BUDGET:
-        (void)format(out, out_bytes, "budget abuse");
-        break;
-    case CAUSE_PROTOCOL:
-        (void)format(out, out_bytes, "protocol: link %s, %s", link_name(w, detail),
-                     violation_name(info));
-        break;
-    case CAUSE_KILLED:
-        (void)format(out, out_bytes, "killed");
-        break;
-    case CAUSE_OFF:
-        (void)format(out, out_bytes, detail ? "asked for a reset" : "switched itself off");
-        break;
-    case CAUSE_NONE:
-    case CAUSE_COUNT:
-    default:
-        (void)format(out, out_bytes, "cause %llu", (unsigned long long)state[2]);
-        break;
-    }
+    const struct watched *d = &w->domain[index];
+    return dump_text(&d->dump, d->dump_bytes, &d->symbols, out, room_bytes);
 }
 
 /* Which of its links the next incarnations do not get: held back, or gone. EL2 knows; a call is made only for news. */
@@ -116,54 +79,118 @@ static void set_links(struct watch *w, uint32_t index, uint32_t held, uint32_t g
     }
 }
 
-static void give_up(struct watch *w, uint32_t index)
+/* EL2 keeps the dump of the last death: a copy, when it is of the death that EL2 told of. */
+static void take_dump(struct watch *w, uint32_t index, uint64_t deaths)
+{
+    struct watched *d = &w->domain[index];
+    uint64_t r[6];
+    size_t got = 0;
+    while (got < sizeof(d->dump)) {
+        if (call(w, HVC_DOMAIN_DUMP, index, got, r) != OK) break;
+        size_t bytes = MIN(r[1], sizeof(d->dump) - got);
+        if (bytes == 0 || bytes > 32) break;
+        memcpy((uint8_t *)&d->dump + got, &r[2], bytes);
+        got += bytes;
+    }
+    d->dump_bytes = got;
+    d->dump_is_fresh = got == sizeof(d->dump) && d->dump.magic == DUMP_MAGIC &&
+                       d->dump.deaths == (uint32_t)deaths;
+}
+
+/* What is known of the last death of a domain. */
+static struct death death_of(const struct watch *w, uint32_t index)
+{
+    const struct watched *d = &w->domain[index];
+    return (struct death){
+        .cause = (enum death_cause)d->state[2],
+        .detail = d->state[3],
+        .info = d->state[4],
+        .dump = d->dump_is_fresh ? &d->dump : NULL,
+        .symbols = &d->symbols,
+        .manifest = w->manifest,
+        .domain = index,
+    };
+}
+
+/* Nobody waits for the domain any more, or it runs again: time to look closely. */
+static void describe(struct watch *w, uint32_t index)
+{
+    struct watched *d = &w->domain[index];
+    take_dump(w, index, d->state[5]);
+    const struct death death = death_of(w, index);
+    describe_death(&death, d->cause);
+}
+
+static void give_up(struct watch *w, uint32_t index, uint32_t detached)
 {
     struct watched *d = &w->domain[index];
     d->phase = WATCH_GIVEN_UP;
     set_links(w, index, 0, UINT32_MAX);
-    say(w, d, "died (%s): given up after %d deaths in 10 s; try: domains clear %s", d->cause,
-        POLICY_GIVE_UP_COUNT, d->name);
+    describe(w, index);
+    if (detached != 0) {
+        say(w, d, "died (%s): given up, all its links are detached; try: domains clear %s",
+            d->cause, d->name);
+    } else {
+        say(w, d, "died (%s): given up after %d deaths in 10 s; try: domains clear %s", d->cause,
+            POLICY_GIVE_UP_COUNT, d->name);
+    }
+}
+
+/* A guest's shutdown: it stays off until somebody starts it. */
+static bool is_shutdown(const struct watched *d)
+{
+    return d->state[2] == CAUSE_OFF && d->state[3] == 0 && d->policy.served_links == 0;
+}
+
+static struct policy_verdict judge(struct watch *w, uint32_t index)
+{
+    struct watched *d = &w->domain[index];
+    uint64_t links[6] = { 0 };
+    struct policy_death death = { .cause = (enum death_cause)d->state[2], .now_ns = d->died_ns };
+    (void)call(w, HVC_DOMAIN_INFO, index, DOMAIN_ITEM_LINKS, links);
+    death.served = links[1];
+    if (d->policy.on_trial != 0) {
+        take_dump(w, index, d->state[5]);
+        const struct death seen = death_of(w, index);
+        death.busy_links = describe_busy_links(&seen);
+    }
+    return policy_judge(&d->policy, &death);
 }
 
 static void on_death(struct watch *w, uint32_t index, const uint64_t state[6])
 {
     struct watched *d = &w->domain[index];
-    uint64_t links[6] = { 0 };
     d->died_ns = w->env.now_ns(w->env.context);
-    describe(w, state, d->cause, sizeof(d->cause));
-    (void)call(w, HVC_DOMAIN_INFO, index, DOMAIN_ITEM_LINKS, links);
-    struct policy_verdict verdict =
-            policy_judge(&d->policy, (enum death_cause)state[2], links[1], d->died_ns);
+    d->trial_end_ns = 0;
+    d->dump_is_fresh = false;
+    memcpy(d->state, state, sizeof(d->state));
+    const struct death death = death_of(w, index);
+    describe_death(&death, d->cause);
+    if (is_shutdown(d)) {
+        d->phase = WATCH_OFF;
+        say(w, d, "%s; try: domains restart %s", d->cause, d->name);
+        return;
+    }
+    struct policy_verdict verdict = judge(w, index);
     d->counted += verdict.counts ? 1 : 0;
+    if (verdict.detach != 0) {
+        say(w, d, "link %s killed it twice while it had no other: detached; try: domains clear %s",
+            describe_link(w->manifest, (uint64_t)__builtin_ctz(verdict.detach)), d->name);
+    }
     if (verdict.give_up) {
-        give_up(w, index);
+        give_up(w, index, verdict.detach);
         return;
     }
     d->phase = WATCH_STEPPING;
     d->starting = false;
     d->at_ns = d->died_ns + verdict.delay_ns;
-    if (verdict.delay_ns != 0) {
+    if (verdict.begins_trial) {
+        say(w, d, "keeps dying (%s): it runs with one link at a time", d->cause);
+    } else if (verdict.delay_ns != 0) {
         char delay[24];
         text_duration(delay, sizeof(delay), verdict.delay_ns);
         say(w, d, "died (%s), restart in %s", d->cause, delay);
     }
-}
-
-/* EL2 keeps the dump of the last death: taken over once the domain runs again, so that nobody waits for it. */
-static void take_dump(struct watch *w, uint32_t index)
-{
-    static struct domain_dump raw; /* large; one thread */
-    struct watched *d = &w->domain[index];
-    uint64_t r[6];
-    size_t got = 0;
-    while (got < sizeof(raw)) {
-        if (call(w, HVC_DOMAIN_DUMP, index, got, r) != OK) break;
-        size_t bytes = MIN(r[1], sizeof(raw) - got);
-        if (bytes == 0 || bytes > 32) break;
-        memcpy((uint8_t *)&raw + got, &r[2], bytes);
-        got += bytes;
-    }
-    d->dump_bytes = dump_text(&raw, got, d->dump, sizeof(d->dump));
 }
 
 static void on_restarted(struct watch *w, uint32_t index)
@@ -172,23 +199,33 @@ static void on_restarted(struct watch *w, uint32_t index)
     char duration[24];
     uint64_t state[6] = { 0 };
     d->phase = WATCH_UP;
-    d->restart_ns = w->env.now_ns(w->env.context) - d->died_ns;
+    uint64_t now_ns = w->env.now_ns(w->env.context);
+    d->restart_ns = now_ns - d->died_ns;
+    d->trial_end_ns = d->policy.on_trial != 0 ? now_ns + POLICY_TRIAL_NS : 0;
     (void)call(w, HVC_DOMAIN_INFO, index, DOMAIN_ITEM_STATE, state);
     text_duration(duration, sizeof(duration), d->restart_ns);
-    if (d->starting) {
+    if (d->switching) {
+        say(w, d, "runs with %s%s, generation %llu",
+            d->policy.on_trial != 0 ? "no link but " : "all its links",
+            d->policy.on_trial == 0
+                    ? ""
+                    : describe_link(w->manifest, (uint64_t)__builtin_ctz(d->policy.on_trial)),
+            (unsigned long long)state[1]);
+    } else if (d->starting) {
         say(w, d, "started again, generation %llu", (unsigned long long)state[1]);
     } else {
+        describe(w, index);
         say(w, d, "died (%s), restarted in %s, generation %llu", d->cause, duration,
             (unsigned long long)state[1]);
     }
-    take_dump(w, index);
+    d->switching = false;
 }
 
 /* Steps of one domain that are due now. */
 static void step(struct watch *w, uint32_t index)
 {
     struct watched *d = &w->domain[index];
-    set_links(w, index, 0, 0);
+    set_links(w, index, policy_held_links(&d->policy), d->policy.detached);
     for (uint32_t i = 0; i < WATCH_BURST_STEPS; i++) {
         uint64_t r[6] = { 0 };
         err_t err = call(w, HVC_DOMAIN_STEP, index, 0, r);
@@ -207,8 +244,8 @@ static void step(struct watch *w, uint32_t index)
             return;
         case STEP_QUARANTINED:
             d->phase = WATCH_QUARANTINED;
+            describe(w, index);
             say(w, d, "died (%s): quarantined, its device could not be stopped", d->cause);
-            take_dump(w, index);
             return;
         case STEP_IDLE:
         default:
@@ -217,6 +254,17 @@ static void step(struct watch *w, uint32_t index)
         }
     }
     d->at_ns = w->env.now_ns(w->env.context) + PAUSE_NS;
+}
+
+static err_t kill(struct watch *w, uint32_t index, enum death_cause cause, uint64_t detail,
+                  uint64_t info)
+{
+    const uint64_t arg[5] = { index, cause, detail, info, 0 };
+    uint64_t state[6] = { 0 }, r[6];
+    err_t err = call(w, HVC_DOMAIN_INFO, index, DOMAIN_ITEM_STATE, state);
+    if (err != OK) return err;
+    if (state[0] != DOMAIN_RUNNING) return ERR_STATE;
+    return w->env.call(w->env.context, HVC_DOMAIN_KILL, arg, r);
 }
 
 static void look(struct watch *w, uint32_t index)
@@ -248,18 +296,41 @@ static void look(struct watch *w, uint32_t index)
     }
 }
 
+static void no_later_than(uint64_t *next_ns, uint64_t at_ns)
+{
+    if (*next_ns == 0 || at_ns < *next_ns) {
+        *next_ns = at_ns;
+    }
+}
+
+/* The link that was alone had its time: the next one's turn. */
+static void switch_links(struct watch *w, uint32_t index)
+{
+    struct watched *d = &w->domain[index];
+    d->trial_end_ns = 0;
+    policy_next_trial(&d->policy);
+    d->switching = kill(w, index, CAUSE_KILLED, 0, 0) == OK;
+}
+
 uint64_t watch_run(struct watch *w)
 {
     uint64_t next_ns = 0;
     for (uint32_t i = MAIN_DOMAIN + 1; i < w->count; i++) {
         struct watched *d = &w->domain[i];
         look(w, i);
+        if (d->phase == WATCH_UP && d->trial_end_ns != 0 &&
+            d->trial_end_ns <= w->env.now_ns(w->env.context)) {
+            switch_links(w, i);
+            look(w, i);
+        }
         if (d->phase == WATCH_STEPPING && d->at_ns <= w->env.now_ns(w->env.context)) {
             step(w, i);
             look(w, i); /* it may have died again meanwhile */
         }
-        if (d->phase == WATCH_STEPPING && (next_ns == 0 || d->at_ns < next_ns)) {
-            next_ns = d->at_ns;
+        if (d->phase == WATCH_STEPPING) {
+            no_later_than(&next_ns, d->at_ns);
+        } else if (d->phase == WATCH_UP && d->trial_end_ns != 0) {
+            no_later_than(&next_ns, d->trial_end_ns);
         }
     }
     return next_ns;
@@ -271,27 +342,23 @@ static err_t check(const struct watch *w, uint32_t index)
     return index == MAIN_DOMAIN ? ERR_ARG : OK;
 }
 
-static err_t kill(struct watch *w, uint32_t index, enum death_cause cause, uint64_t detail,
-                  uint64_t info)
-{
-    const uint64_t arg[5] = { index, cause, detail, info, 0 };
-    uint64_t state[6] = { 0 }, r[6];
-    err_t err = call(w, HVC_DOMAIN_INFO, index, DOMAIN_ITEM_STATE, state);
-    if (err != OK) return err;
-    if (state[0] != DOMAIN_RUNNING) return ERR_STATE;
-    return w->env.call(w->env.context, HVC_DOMAIN_KILL, arg, r);
-}
-
 err_t watch_kill(struct watch *w, uint32_t index)
 {
     err_t err = check(w, index);
     return err == OK ? kill(w, index, CAUSE_KILLED, 0, 0) : err;
 }
 
-err_t watch_report(struct watch *w, uint32_t index, uint32_t link, uint32_t violation)
+err_t watch_report(struct watch *w, uint32_t index, uint32_t link, uint32_t violation,
+                   uint64_t incarnation)
 {
+    uint64_t state[6] = { 0 };
     err_t err = check(w, index);
-    return err == OK ? kill(w, index, CAUSE_PROTOCOL, link, violation) : err;
+    if (err == OK) {
+        err = call(w, HVC_DOMAIN_INFO, index, DOMAIN_ITEM_STATE, state);
+    }
+    if (err != OK) return err;
+    if (incarnation != 0 && incarnation != state[1] + 1) return OK;
+    return kill(w, index, CAUSE_PROTOCOL, link, violation);
 }
 
 /* Steps of a domain that waits or was given up begin now. */
@@ -301,7 +368,7 @@ static err_t start_now(struct watch *w, uint32_t index)
     uint64_t now_ns = w->env.now_ns(w->env.context);
     if (d->phase == WATCH_QUARANTINED) return ERR_QUARANTINE;
     if (d->phase == WATCH_UP) return ERR_STATE;
-    if (d->phase == WATCH_GIVEN_UP) {
+    if (d->phase == WATCH_GIVEN_UP || d->phase == WATCH_OFF) {
         d->starting = true;
         d->died_ns = now_ns;
     }
@@ -324,8 +391,10 @@ err_t watch_clear(struct watch *w, uint32_t index)
     if (err != OK) return err;
     struct watched *d = &w->domain[index];
     if (d->phase == WATCH_QUARANTINED) return ERR_QUARANTINE;
+    bool had_detached = d->policy.detached != 0;
     policy_clear(&d->policy);
     d->counted = 0;
+    if (d->phase == WATCH_UP && had_detached) return kill(w, index, CAUSE_KILLED, 0, 0);
     return d->phase == WATCH_GIVEN_UP ? start_now(w, index) : OK;
 }
 
@@ -356,6 +425,7 @@ err_t watch_info(struct watch *w, uint32_t index, struct sup_domain *out)
     out->period_us = (uint32_t)cpu[3];
     out->served = links[0];
     out->counted_deaths = d->counted;
-    out->given_up = d->phase == WATCH_GIVEN_UP ? 1 : 0;
+    out->given_up = d->phase == WATCH_GIVEN_UP ? SUP_GIVEN_UP : d->phase == WATCH_OFF ? SUP_OFF : 0;
+    memcpy(out->why, d->cause, MIN(sizeof(out->why) - 1, sizeof(d->cause)));
     return OK;
 }

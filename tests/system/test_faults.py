@@ -188,6 +188,25 @@ def test_hundred_thousand_requests_are_no_hang(tmp):
     assert m.domains()["storage"]["gen"] == "0", m.domains()
 
 
+@pytest.mark.limit(200)
+@pytest.mark.parametrize("image, why", [
+    ("storage-crash", r"panic in seam_fetch\+0x[0-9a-f]+; disk0: requests? \d+"),
+    ("storage-wild-write", r"fault: write to 0x40200040 in seam_fetch\+0x[0-9a-f]+; disk0: requests? \d+"),
+    ("storage-wild-dma", r"dma: address 0x40200000, device disk; disk0: requests? \d+"),
+    ("storage-hang", r"hang: link disk0, avail \d+ in seam_fetch\+0x[0-9a-f]+; disk0: requests? \d+")])
+def test_death_is_attributed_to_place_device_and_request_and_the_dump_has_names(tmp, image, why):
+    addr = 0x40200000 if "dma" in image else 0x40200040
+    m, _ = start(tmp, variants.storage(image, f"after=30 addr=0x{addr:x}", (f"DEADLINE_MS={HANG_MS if 'hang' in image else 30000}",)), second=False)
+    work_until_death(m)
+    assert re.search(why, m.cmd("domains")), m.cmd("domains")
+    assert re.search(r"storage: died \(" + why, m.log())
+    dump = m.cmd("domains dump storage")
+    for part in (r"(?m)^pc +[0-9a-f]{16}", r"(?m)^link 0 queue 0: done \d+, available \d+", r"(?m)^ +\d+ +doorbell", r"(?m)^#0 +[0-9a-f]{8}  \w+\+0x"):
+        assert re.search(part, dump), f"{part} is not in the dump:\n{dump}"
+    names = re.findall(r"(?m)^#\d+ +[0-9a-f]+  (\w+)\+0x", dump)
+    assert names[-3:] == ["domain_main", "rt_start", "entry"] and "loop_run" in names, names
+
+
 def given_up(m):
     end = time.monotonic() + 60 * zeros.SCALE
     while m.domains()["storage"]["state"] != "given-up":
