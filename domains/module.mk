@@ -17,7 +17,7 @@ endef
 $(foreach name,crash hang wild-read wild-write never-eoi-timer no-notify-and-sleep,\
     $(eval $(call fault_build,$(name),fetch)))
 $(foreach name,lie-used-id lie-used-len,$(eval $(call fault_build,$(name),complete)))
-$(eval $(call fault_build,wild-dma,submit))
+$(foreach name,wild-dma wild-guard,$(eval $(call fault_build,$(name),submit)))
 
 # Kill points: the storage domain that dies at a chosen step. The linker puts a step before and after each of these functions
 # (ld --wrap), so that the product has no trace of it.
