@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # EL0 programs: all of servers/NAME and servers/rt, plus the folders of servers/ and the libraries in NAME_LIBS.
-SERVERS := init supervisor console fs shell hostile-client
+SERVERS := init supervisor console fs shell crashlog hostile-client
 
 server_rt_SRCS := $(wildcard servers/rt/*.c servers/rt/*.S)
 
 fs_LIBS    := blk ext2fs
 shell_LIBS := fsclient
+crashlog_LIBS := fsclient
 init_SRCS := $(wildcard servers/init/*.c)
 # The serial line's driver is a part of the console.
 console_SRCS := $(wildcard servers/console/*.c) $(wildcard drivers/uart/*.c)

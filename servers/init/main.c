@@ -15,7 +15,7 @@
 
 #define DISK_MAX      4
 #define FS_BADGE      0x100 /* of those who may attach; sessions have other low bytes */
-#define FIXED_COUNT   3     /* supervisor, console, shell */
+#define FIXED_COUNT   4     /* supervisor, console, shell, crashlog */
 #define PROGRAM_MAX   (FIXED_COUNT + DISK_MAX)
 #define BIT_TIMER     BIT(PROGRAM_MAX)
 #define CLIENT_RIGHTS (RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT)
@@ -28,7 +28,7 @@ static struct {
     const void *pack; /* read-only; its files' hashes are checked before use */
     handle_t notification, timer;
     handle_t faults; /* the supervisor's endpoint, badge SUP_BADGE_FAULTS */
-    struct program supervisor, console, shell, fs[DISK_MAX];
+    struct program supervisor, console, shell, crashlog, fs[DISK_MAX];
     uint32_t fs_count;
     uint64_t start_ns[PROGRAM_MAX]; /* a pending start; 0: none */
 } init;
@@ -179,12 +179,26 @@ static void prepare_shell(void)
     p->faults = init.faults;
 }
 
+/* A manifest need not have it; nobody waits for it. */
+static void prepare_crashlog(void)
+{
+    struct program *p = &init.crashlog;
+    if (config_service(&init.config, "crashlog") == NULL || !load(p, "crashlog")) return;
+    program_give(p, "supervisor", badge(&init.supervisor, SUP_BADGE_READER), CLIENT_RIGHTS);
+    program_give(p, "log", startup_handle("log"), RIGHT_WRITE);
+    if (init.fs_count > 0 && strcmp(init.fs[0].name, "fs") == 0) {
+        program_give(p, "fs:/", badge(&init.fs[0], FS_BADGE), CLIENT_RIGHTS);
+    }
+    p->faults = init.faults;
+}
+
 static void prepare(void)
 {
     program_init(&init.shell, "shell");
     program_arg(&init.shell, "first");
     program_init(&init.supervisor, "supervisor");
     program_init(&init.console, "console");
+    program_init(&init.crashlog, "crashlog");
     prepare_supervisor();
     prepare_console();
     prepare_shell();
@@ -193,6 +207,7 @@ static void prepare(void)
             prepare_fs(&init.config.link[i], disk++);
         }
     }
+    prepare_crashlog();
 }
 
 /* The programs in starting order. NULL past the end. */
@@ -201,7 +216,8 @@ static struct program *program_at(uint32_t index)
     if (index == 0) return &init.supervisor;
     if (index == 1) return &init.console;
     if (index < 2 + init.fs_count) return &init.fs[index - 2];
-    return index == 2 + init.fs_count ? &init.shell : NULL;
+    if (index == 2 + init.fs_count) return &init.shell;
+    return index == 3 + init.fs_count ? &init.crashlog : NULL;
 }
 
 static void start(uint32_t index)

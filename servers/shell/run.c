@@ -14,6 +14,7 @@ static const struct shell_command table[] = {
     { "cd", "cd [DIR]", "change the current directory", 1, 2, cmd_cd },
     { "cp", "cp FROM TO", "copy a file", 3, 3, cmd_cp },
     { "df", "df", "space on the disks", 1, 1, cmd_df },
+    { "crashlog", "crashlog [NUMBER]", "crash records on the disk", 1, 2, cmd_crashlog },
     { "domains", "domains [kill|restart|clear|dump|console NAME]",
       "driver domains and what happened to them", 1, 3, cmd_domains },
     { "echo", "echo WORD...", "print words", 1, WORD_MAX, cmd_echo },

@@ -121,6 +121,7 @@ int cmd_cat(struct shell *sh, size_t count, const char *const *word);
 int cmd_cd(struct shell *sh, size_t count, const char *const *word);
 int cmd_cp(struct shell *sh, size_t count, const char *const *word);
 int cmd_df(struct shell *sh, size_t count, const char *const *word);
+int cmd_crashlog(struct shell *sh, size_t count, const char *const *word);
 int cmd_domains(struct shell *sh, size_t count, const char *const *word);
 int cmd_echo(struct shell *sh, size_t count, const char *const *word);
 int cmd_fill(struct shell *sh, size_t count, const char *const *word);

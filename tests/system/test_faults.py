@@ -254,3 +254,30 @@ def test_a_mounted_disk_whose_domain_is_given_up_comes_back_when_cleared(tmp):
     cleared(m)
     work(m, 3)
     check_disk(m, image, 3)
+
+
+@pytest.mark.limit(200)
+def test_crashlog_keeps_the_last_crashes_on_the_disk_and_a_corrupt_record_hurts_nobody(tmp):
+    """Records already there: sixteen old ones, one of them escape sequences and rubbish. The disk stays bounded, the newest are kept."""
+    old = {f"/var/crash/{n:06d}-storage.txt": b"\x1b[2J\x00\xff%s%n rubbish\r\n" * 200 for n in range(3, 19)}
+    old["/var/crash/notes"] = b"mine\n"
+    image = disks.make(os.path.join(tmp, "d.img"), "64M", {**DATA, **old})
+    m = zeros.boot(variants.storage("storage-crash", "after=100 gens=1"), [image])
+    listed = m.cmd("crashlog")
+    assert len(listed.splitlines()) == 16 and "000018-storage.txt" in listed, listed
+    m.cmd("crashlog 5")
+    files = work_until_death(m)
+    for i in range(30):
+        time.sleep(0.5)
+        listed = m.cmd("crashlog")
+        if "000019-" in listed:
+            break
+    assert "000019-storage.txt" in listed and "000003-" not in listed and len(listed.splitlines()) == 16, listed
+    shown = m.cmd("crashlog 19")
+    assert re.search(r"panic in seam_fetch\+0x", shown) and "loop_run+0x" in shown, shown
+    assert "no such record" in m.cmd("crashlog 999")
+    m.cmd("domains kill storage")  # no crash: no record
+    check_disk(m, image, files)
+    names = [n for n in disks.names(image, "/var/crash") if n.endswith(".txt")]
+    assert len(names) == 16 and b"panic" in disks.read(image, "/var/crash/000019-storage.txt")
+    assert disks.read(image, "/var/crash/notes") == b"mine\n"
