@@ -19,6 +19,7 @@ REPORT = os.path.join(ROOT, "build", "report")
 BOARD = "qemu-virt"
 TICK = 16  # instructions of one CNTPCT tick: 62.5 MHz, one instruction a nanosecond
 MIN_MEMORY_STEP = 8  # MiB
+FEW_ROUNDS, MANY_ROUNDS = 64, 1088  # requests of the guard rows
 
 LOWER, HIGHER = "lower", "higher"
 ROWS = [  # name, unit, goal
@@ -32,7 +33,16 @@ ROWS = [  # name, unit, goal
     ("null_syscall", "instructions", None),
     ("read_4k", "instructions", 12_000),
     ("write_4k", "instructions", None),
+    ("read_64k", "instructions", None),
     ("read_1m", "instructions", 200_000),
+    ("guard_ratio_64k", "direct / guard", 0.85),
+    ("guard_ratio_1m", "direct / guard", 0.85),
+    ("guard_read_64k", "instructions", None),
+    ("guard_read_1m", "instructions", None),
+    ("direct_read_64k", "instructions", None),
+    ("direct_read_1m", "instructions", None),
+    ("guard_traps_per_request", "EL2 entries", 8),
+    ("direct_traps_per_request", "EL2 entries", None),
     ("restart_to_read", "instructions", 2_000_000),
     ("restart_to_read_ns", "virtual ns", None),
     ("reset_to_el1", "instructions", None),
@@ -45,7 +55,8 @@ ROWS = [  # name, unit, goal
     ("min_memory_mib", "MiB", None),
     ("longest_el2_stretch", "instructions", 25_000),
 ]
-SHELL_ROWS = ("null_syscall", "ipc_round_trip", "read_4k", "write_4k", "read_1m", "restart_to_read", "restart_to_read_ns", "reset_to_prompt")
+HIGHER_ROWS = ("guard_ratio_64k", "guard_ratio_1m")  # all others: less is better
+SHELL_ROWS = ("null_syscall", "ipc_round_trip", "read_4k", "write_4k", "read_64k", "read_1m", "restart_to_read", "restart_to_read_ns", "reset_to_prompt")
 
 
 def say(text):
@@ -114,6 +125,44 @@ def shell_rows(folder):
     missing = [r for r in SHELL_ROWS if r not in found]
     if missing:
         say(f"the shell's bench said nothing about {', '.join(missing)}: {text[-300:].strip()} {err[-300:].strip()}")
+    return found
+
+
+def fence_rows(folder, dma):
+    """One fence on the standard system, same images: instructions of a 64 KiB and a 1 MiB read, EL2 entries of a 4 KiB one."""
+    import disks
+    import variants
+    import zeros
+    image = disks.make(os.path.join(folder, f"{dma}.img"), "64M", {"/hello": b"hello\n"})
+    m = zeros.boot(variants.get(defines=(f'DISK_DMA="{dma}"',)), [image], icount=True, timeout=120)
+    try:
+        def bench(row, rounds):
+            out = m.cmd(f"bench {row} {rounds}", 120)
+            return int(re.search(rf"^bench {row} (\d+)", out, re.M).group(1))
+
+        def entries(rounds):
+            m.qmp("stop")
+            before = m.stats()["entries"]
+            m.qmp("cont")
+            bench("read_4k", rounds)
+            m.qmp("stop")
+            after = m.stats()["entries"]
+            m.qmp("cont")
+            return after - before
+        bench("read_1m", 2)  # the card and all buffers are up
+        few, many = entries(FEW_ROUNDS), entries(MANY_ROUNDS)  # their difference is free of the typing
+        return bench("read_64k", 64), bench("read_1m", 16), round((many - few) / (MANY_ROUNDS - FEW_ROUNDS), 2)
+    finally:
+        m.kill()
+
+
+def guard_rows(folder):
+    """What the guard costs: the same run under `smmu`, called direct, and under `guard`."""
+    found = {}
+    for name, dma in (("direct", "smmu"), ("guard", "guard")):
+        found.update(zip((f"{name}_read_64k", f"{name}_read_1m", f"{name}_traps_per_request"), fence_rows(folder, dma)))
+    for size in ("64k", "1m"):
+        found[f"guard_ratio_{size}"] = round(found[f"direct_read_{size}"] / found[f"guard_read_{size}"], 3)
     return found
 
 
@@ -204,14 +253,15 @@ def table(rows):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--only", default="", help="groups: size,micro,shell,boot,idle,memory; prints the table, writes nothing")
+    ap.add_argument("--only", default="", help="groups: size,micro,shell,guard,boot,idle,memory; prints the table, writes nothing")
     a = ap.parse_args()
-    groups = set(a.only.split(",")) if a.only else {"size", "micro", "shell", "boot", "idle", "memory"}
+    groups = set(a.only.split(",")) if a.only else {"size", "micro", "shell", "guard", "boot", "idle", "memory"}
     os.makedirs(REPORT, exist_ok=True)
     found = {}
     with tempfile.TemporaryDirectory(prefix="zeros-bench-") as folder:
         work = [("size", "sizes of the programs", size_rows), ("micro", "EL2's micro-benchmarks", lambda: micro_rows(folder)),
-                ("shell", "the shell's bench command", lambda: shell_rows(folder)), ("boot", "reset to EL1", lambda: boot_rows(folder)),
+                ("shell", "the shell's bench command", lambda: shell_rows(folder)), ("guard", "the DMA guard against the SMMU", lambda: guard_rows(folder)),
+                ("boot", "reset to EL1", lambda: boot_rows(folder)),
                 ("idle", "10 s idle at the prompt", lambda: idle_row(folder)), ("memory", "least memory", lambda: memory_row(folder))]
         for group, what, measure in work:
             if group in groups:
@@ -224,7 +274,8 @@ def main():
         value = found.get(name)
         if value is None and name in campaign:
             value = campaign[name]["value"]
-        rows.append({"name": name, "board": BOARD, "value": value, "unit": unit, "goal": goal, "better": LOWER, "peers": peers_of(name, peers)})
+        rows.append({"name": name, "board": BOARD, "value": value, "unit": unit, "goal": goal,
+                     "better": HIGHER if name in HIGHER_ROWS else LOWER, "peers": peers_of(name, peers)})
     named = {r["name"] for r in rows}
     rows += [r for r in campaign.values() if r["name"] not in named]
     if not a.only:  # a part of the rows is for looking at

@@ -10,6 +10,7 @@
 #define ROUNDS_MAX    4096U
 #define ROUNDS_1M_MAX 32U
 #define SECTORS_4K    8U
+#define SECTORS_64K   128U
 #define SECTORS_1M    2048U
 
 struct bench_sample {
@@ -51,11 +52,18 @@ static err_t bench_round(struct service *s, enum blk_op op, uint64_t lba, uint32
     return err;
 }
 
+static uint32_t bench_sectors(uint64_t what)
+{
+    return what == FS_BENCH_READ_1M    ? SECTORS_1M
+           : what == FS_BENCH_READ_64K ? SECTORS_64K
+                                       : SECTORS_4K;
+}
+
 /* rounds requests; writes put a block's own content back. */
 static err_t bench_rounds(struct service *s, uint64_t what, uint64_t rounds, void *data,
                           struct bench_sample *samples)
 {
-    uint32_t sectors = what == FS_BENCH_READ_1M ? SECTORS_1M : SECTORS_4K;
+    uint32_t sectors = bench_sectors(what);
     enum blk_op op = what == FS_BENCH_WRITE_4K ? BLK_WRITE : BLK_READ;
     uint64_t places = s->blk->sector_count / sectors;
     if (places == 0) return ERR_RANGE;
@@ -70,7 +78,7 @@ static err_t bench_rounds(struct service *s, uint64_t what, uint64_t rounds, voi
 
 err_t bench_run(struct service *s, uint64_t what, uint64_t rounds, struct ipc_msg *msg)
 {
-    if (what > FS_BENCH_RESTART_READ || rounds == 0) return ERR_ARG;
+    if (what >= FS_BENCH_COUNT || rounds == 0) return ERR_ARG;
     if (!s->volume.cache) return ERR_DEAD;
     rounds = MIN(rounds, what == FS_BENCH_READ_1M ? ROUNDS_1M_MAX : ROUNDS_MAX);
     if (what == FS_BENCH_RESTART_READ) rounds = 1; /* the caller has just had the server killed */

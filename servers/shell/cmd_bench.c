@@ -159,6 +159,12 @@ static err_t bench_write_4k(struct shell *sh, struct samples *s, uint64_t rounds
     return bench_fs(sh, "write_4k", FS_BENCH_WRITE_4K, rounds);
 }
 
+static err_t bench_read_64k(struct shell *sh, struct samples *s, uint64_t rounds)
+{
+    (void)s;
+    return bench_fs(sh, "read_64k", FS_BENCH_READ_64K, rounds);
+}
+
 static err_t bench_read_1m(struct shell *sh, struct samples *s, uint64_t rounds)
 {
     (void)s;
@@ -213,13 +219,10 @@ int cmd_bench(struct shell *sh, size_t count, const char *const *word)
         const char *name;
         err_t (*run)(struct shell *sh, struct samples *s, uint64_t rounds);
     } bench[] = {
-        { "null_syscall", bench_null_syscall },
-        { "ipc_round_trip", bench_ipc },
-        { "read_4k", bench_read_4k },
-        { "write_4k", bench_write_4k },
-        { "read_1m", bench_read_1m },
-        { "restart_to_read", bench_restart },
-        { "restart_to_read_ns", bench_restart },
+        { "null_syscall", bench_null_syscall }, { "ipc_round_trip", bench_ipc },
+        { "read_4k", bench_read_4k },           { "write_4k", bench_write_4k },
+        { "read_64k", bench_read_64k },         { "read_1m", bench_read_1m },
+        { "restart_to_read", bench_restart },   { "restart_to_read_ns", bench_restart },
         { "reset_to_prompt", bench_reset },
     };
     static struct samples samples;

@@ -47,7 +47,14 @@
 #define FS_TYPE_SYMLINK 3
 #define FS_TYPE_OTHER   4
 
-enum fs_bench { FS_BENCH_READ_4K, FS_BENCH_WRITE_4K, FS_BENCH_READ_1M, FS_BENCH_RESTART_READ };
+enum fs_bench {
+    FS_BENCH_READ_4K,
+    FS_BENCH_WRITE_4K,
+    FS_BENCH_READ_1M,
+    FS_BENCH_RESTART_READ,
+    FS_BENCH_READ_64K,
+    FS_BENCH_COUNT
+};
 
 #include <stdint.h>
 struct fs_dirent {
