@@ -427,6 +427,31 @@ TEST(vgic, more_pending_than_list_registers_arrive_by_priority_and_none_is_lost)
     EXPECT_LE(12, fg.core[0].maintenance);
 }
 
+TEST(vgic, the_most_urgent_come_first_whatever_their_numbers)
+{
+    static const uint8_t order[8] = { 3, 0, 6, 1, 7, 4, 2, 5 }; /* most urgent first */
+    go(1);
+    for (uint32_t i = 0; i < 8; i++) priority(OWN_SOFT + order[i], (uint8_t)(0x40 + 8 * i));
+    for (uint32_t i = 0; i < 8; i++) raise(OWN_SOFT + i);
+    for (uint32_t i = 0; i < 8; i++) {
+        test_row(i);
+        EXPECT_EQ(OWN_SOFT + order[i], fg_ack(0));
+        fg_eoi(0, OWN_SOFT + order[i]);
+    }
+}
+
+TEST(vgic, ending_what_was_never_taken_ends_nothing_else)
+{
+    go(1);
+    raise(OWN_SOFT);
+    EXPECT_EQ(OWN_SOFT, fg_ack(0));
+    fg_eoi(0, OWN_SOFT + 1); /* counted as an end of something in no list register */
+    EXPECT_TRUE(bit_read(ISACTIVER, OWN_SOFT));
+    bit_write(ICACTIVER, OWN_SOFT);
+    raise(OWN_SOFT);
+    EXPECT_EQ(OWN_SOFT, fg_ack(0));
+}
+
 TEST(vgic, a_more_urgent_one_drives_the_least_urgent_out_of_the_list_registers)
 {
     go(1);
@@ -911,6 +936,36 @@ TEST(vgic, icactiver_reaches_another_core)
     EXPECT_EQ(0, fg_in_lrs(1, OWN_SOFT, LR_ACTIVE));
     raise(OWN_SOFT);
     EXPECT_EQ(1, fg_in_lrs(1, OWN_SOFT, LR_PENDING));
+}
+
+TEST(vgic, icactiver_reaches_a_vcpu_off_its_core)
+{
+    go(2);
+    dist(IROUTER + OWN_LINE * 8, 1);
+    fg_wire(136, true);
+    EXPECT_EQ(OWN_LINE, fg_ack(1));
+    fg_switch(1, NULL);
+    fg_wire(136, false);
+    bit_write(ICACTIVER, OWN_LINE);
+    EXPECT_FALSE(bit_read(ISACTIVER, OWN_LINE));
+    EXPECT_FALSE(fg.line[136].active);
+    fg_switch(1, &domain.vcpu[1]);
+    fg.core[1].running = 0;
+    fg_visit(1);
+    fg_wire(136, true);
+    EXPECT_EQ(OWN_LINE, fg_ack(1));
+}
+
+TEST(vgic, dir_of_what_is_pending_and_not_active_has_no_effect)
+{
+    go(2);
+    fg.core[0].vmcr |= FG_EOIMODE;
+    fg_wire(136, true);
+    uint32_t touched = fg.line[136].touched;
+    fg_dir(0, OWN_LINE);
+    EXPECT_EQ(touched, fg.line[136].touched);
+    EXPECT_TRUE(fg.line[136].active);
+    EXPECT_EQ(OWN_LINE, fg_ack(0));
 }
 
 /* ---- timers, reset, death ---- */
