@@ -277,9 +277,9 @@ bool vgic_is_deliverable(const struct vcpu *v)
 
 bool vgic_is_allowed(const struct vcpu *v, uint32_t intid)
 {
-    if (intid >= VGIC_INTID_MAX) return false; /* guards: T-300 */
-    const struct vgic_word *p = intid < 32 ? &v->vgic.own : &v->domain->dist.spi[intid / 32 - 1];
-    return p->allowed >> (intid & 31) & 1;
+    const struct vgic_word *p =
+            intid < 32 ? &v->vgic.own : &v->domain->dist.spi[MIN(intid / 32, VGIC_WORDS - 1) - 1];
+    return intid < VGIC_INTID_MAX && p->allowed >> (intid & 31) & 1; /* guards: T-300 */
 }
 
 /* A new pending interrupt. Straight into a list register when its only possible taker is loaded here and has nothing else to sort. */

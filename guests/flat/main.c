@@ -115,12 +115,6 @@ static void do_impdef(uint64_t ignored)
     __asm__ volatile("msr s3_0_c15_c2_0, xzr");
 }
 
-static void do_set_way(uint64_t ignored)
-{
-    (void)ignored;
-    __asm__ volatile("dc cisw, xzr" ::: "memory");
-}
-
 static void do_debug(uint64_t ignored)
 {
     (void)ignored;
@@ -144,7 +138,6 @@ static void probe_all(void)
         { "jump to the uart", do_jump, (uint64_t)flat.uart, fetch, true },
         { "el2 register", do_vbar_el2, 0, undef, true },
         { "implementation defined register", do_impdef, 0, undef, true },
-        { "set/way maintenance", do_set_way, 0, none, false },
         { "debug registers", do_debug, 0, none, false },
     };
     uint32_t wrong = 0;
