@@ -170,8 +170,8 @@ static void lr_load(struct vcpu *v, struct vgic_word *p, uint32_t n, uint32_t in
     if (p->group & bit) lr |= LR_GROUP1;
     if (p->phys & bit) {
         lr |= LR_HW | FIELD(LR_PINTID, p->pintid[i]);
-    } else if (p->line & ~p->edge & bit) {
-        lr |= LR_EOI; /* at its end the wire is looked at again */
+    } else if (!(p->edge & bit)) {
+        lr |= LR_EOI; /* at its end the wire is looked at again: it may rise after this */
     }
     ich_lr_write(n, lr);
 }

@@ -259,6 +259,21 @@ TEST(vgic, an_emulated_level_comes_again_until_the_wire_falls)
     EXPECT_EQ(FG_SPURIOUS, fg_ack(0));
 }
 
+TEST(vgic, an_emulated_level_that_rises_again_while_active_is_not_lost)
+{
+    go(1);
+    struct vcpu *v = &domain.vcpu[0];
+    vgic_level(v, OWN_LEVEL, true);
+    fg_visit(0);
+    EXPECT_EQ(OWN_LEVEL, fg_ack(0));
+    vgic_level(v, OWN_LEVEL, false); /* the guest took the byte */
+    fg_visit(0);
+    vgic_level(v, OWN_LEVEL, true); /* the next one, before its handler ends */
+    fg_visit(0);
+    fg_eoi(0, OWN_LEVEL);
+    EXPECT_EQ(OWN_LEVEL, fg_ack(0));
+}
+
 TEST(vgic, an_emulated_level_configured_as_edge_comes_once_for_each_rise)
 {
     go(1);
