@@ -14,6 +14,8 @@ void gic_enable(uint32_t intid);
 
 /** Takes the pending interrupt; GIC_NONE or more: there is none. */
 static inline uint32_t gic_ack(void);
+/** True when gic_ack() would take one now. */
+static inline bool gic_is_pending(void);
 /** Ends it: also lets a level interrupt come again. */
 static inline void gic_end(uint32_t intid);
 
@@ -22,6 +24,11 @@ static inline void gic_end(uint32_t intid);
 static inline uint32_t gic_ack(void)
 {
     return (uint32_t)SYSREG_READ(ICC_IAR1_EL1) & 0xffffff;
+}
+
+static inline bool gic_is_pending(void)
+{
+    return (SYSREG_READ(ICC_HPPIR1_EL1) & 0xffffff) < GIC_NONE;
 }
 
 static inline void gic_end(uint32_t intid)

@@ -163,6 +163,7 @@ static void wait_for_events(bool stay)
 
 _Noreturn void loop_run(bool (*work)(void *ctx), void *ctx)
 {
+    bool skipped = false;
     for (;;) {
         /* Bounded: a device whose line is stuck must not keep the work from being done. */
         for (uint32_t i = 0; i < LOOP_SOURCE_MAX; i++) {
@@ -173,6 +174,8 @@ _Noreturn void loop_run(bool (*work)(void *ctx), void *ctx)
         }
         if (loop.any_deferred) dispatch_deferred();
         bool stay = work(ctx) || loop.any_deferred;
-        if (!stay || loop.ring_mask != 0) wait_for_events(stay);
+        /* An interrupt is here already: no call only to return at once. Once, for others' doorbells come with the call. */
+        skipped = !skipped && !stay && loop.ring_mask == 0 && gic_is_pending();
+        if (!skipped && (!stay || loop.ring_mask != 0)) wait_for_events(stay);
     }
 }
