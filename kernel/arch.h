@@ -34,6 +34,23 @@ uint64_t arch_ttbr(pa_t root, uint16_t asid);
 /** Puts an empty table in the place of this TTBR0 value if it is the one in use: its tables are about to go. */
 void arch_user_table_drop(uint64_t ttbr0);
 
+/** The kernel's one lock, for stays outside vectors.S. */
+void arch_lock(void);
+void arch_unlock(void);
+/** Returns when another core has set the word to 0. */
+void arch_wait_zero(const _Atomic uint32_t *word);
+/** Switches a core on: it takes the lock and goes to the scheduler. ERR_IO: refused. */
+struct cpu;
+err_t arch_cpu_start(struct cpu *c) MUST_CHECK;
+/** Gives the lock up and switches this core off. */
+_Noreturn void arch_cpu_stop(void);
+/** Interrupts another core. */
+void arch_cpu_kick(uint32_t index);
+/** TTBR0 of this core translates nothing from here on. */
+void arch_user_leave(void);
+/** The FP/SIMD registers of this core, which are somebody's, go back to him. */
+void arch_fp_leave(void);
+
 /** Interrupt controller. complete = priority drop; deactivate = it may come again. */
 void arch_irq_enable(uint32_t intid, bool edge);
 void arch_irq_disable(uint32_t intid);

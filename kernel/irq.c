@@ -19,7 +19,8 @@ static struct slab interrupt_slab = SLAB(struct interrupt);
 
 static struct {
     struct interrupt *all;
-    uint32_t timer_intid;
+    uint32_t timer_intid, kick_intid;
+    bool has_late; /* some line is to be deactivated by core 0, which took it */
 } irqs;
 
 static struct interrupt *interrupt_of(struct object *o)
@@ -30,6 +31,11 @@ static struct interrupt *interrupt_of(struct object *o)
 void irq_timer_set(uint32_t intid)
 {
     irqs.timer_intid = intid;
+}
+
+void irq_kick_set(uint32_t intid)
+{
+    irqs.kick_intid = intid;
 }
 
 struct interrupt *irq_create(uint32_t intid, bool is_edge)
@@ -55,9 +61,37 @@ static void occurred(struct interrupt *i)
     if (i->notification) notify_signal(i->notification, i->bits);
 }
 
+/* Only the core that took a line can let it go: lines are all core 0's. */
+static void line_release(struct interrupt *i)
+{
+    if (this_cpu()->index == 0) {
+        arch_irq_deactivate(i->intid);
+        return;
+    }
+    i->is_late = true;
+    irqs.has_late = true;
+    cpu_kick(cpu_at(0));
+}
+
+static void kicked(void)
+{
+    sched_kicked();
+    if (!irqs.has_late || this_cpu()->index != 0) return;
+    irqs.has_late = false;
+    for (struct interrupt *i = irqs.all; i; i = i->next) {
+        if (i->is_late) arch_irq_deactivate(i->intid);
+        i->is_late = false;
+    }
+}
+
 static void one_dispatch(uint32_t intid)
 {
     arch_irq_complete(intid);
+    if (intid == irqs.kick_intid) {
+        arch_irq_deactivate(intid);
+        kicked();
+        return;
+    }
     if (intid == irqs.timer_intid) {
         sched_on_timer(); /* takes the line back before the deactivation lets it in again */
         arch_irq_deactivate(intid);
@@ -105,7 +139,7 @@ void irq_unmask(struct interrupt *i)
 {
     if (!i->is_masked) return;
     i->is_masked = false;
-    if (!i->is_edge) arch_irq_deactivate(i->intid);
+    if (!i->is_edge) line_release(i);
     if (i->is_pending) {
         i->is_pending = false;
         i->is_masked = true;

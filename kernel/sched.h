@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Who runs: one FIFO of runnable threads, a slice only while several want the core, a timer only while somebody waits. */
 #pragma once
+#include "kernel/cpu.h"
 #include "kernel/thread.h"
-
-/* Shared with vectors.S (aarch64/offsets.h). */
-struct cpu {
-    struct thread *current;  /* who runs next, or NULL: the scheduler picks */
-    struct thread *live;     /* whose x19..x29, TPIDR_EL0 and TTBR0 are in the core */
-    uint64_t work;           /* not 0: work_run before the next entry to EL0 */
-    struct thread *fp_owner; /* whose FP/SIMD registers are in the core */
-};
-extern struct cpu cpu; /* the one core; written by vectors.S as well */
 
 static inline struct thread *sched_current(void)
 {
-    return cpu.current;
+    return this_cpu()->current;
 }
 /** Lets t run at once (NULL: whom the queue has) in place of the current thread, which waits by now or is in the queue. */
 static inline void sched_switch_to(struct thread *t)
 {
-    cpu.current = t;
+    this_cpu()->current = t;
 }
 /** Puts a thread that does not wait at the end of the run queue. */
 void sched_ready(struct thread *t);
 /** The current thread stops running; it waits, is queued elsewhere, or is dead. */
 static inline void sched_leave(const struct thread *t)
 {
-    if (cpu.current == t) cpu.current = NULL;
+    if (this_cpu()->current == t) this_cpu()->current = NULL;
 }
 /** The current thread goes to the end of the run queue. */
 void sched_requeue(struct thread *t);
@@ -41,7 +33,7 @@ void sched_forget(struct thread *t);
 /** Somebody has put work aside for work_run. */
 static inline void sched_work_note(void)
 {
-    cpu.work = 1;
+    this_cpu()->work = 1;
 }
 /** Chooses the next thread; waits for interrupts while there is none. Called by vectors.S when current is NULL. */
 struct thread *sched_pick(void);
@@ -49,6 +41,8 @@ struct thread *sched_pick(void);
 void sched_account(void);
 /** Queues a deadline and programs the timer when it has become the nearest. */
 void sched_deadline_set(struct deadline *d, uint64_t at_ticks);
+/** Another core asked this one to look: deadlines that it left behind, work in the queue. */
+void sched_kicked(void);
 /** The timer fired: wakes everybody whose deadline passed, ends the slice. */
 void sched_on_timer(void);
 /** work.c: ends processes and destroys objects put aside, until nothing is left. Called by vectors.S when cpu.work is set. */

@@ -24,7 +24,7 @@ static void object_destroy(struct object *o)
 
 void work_run(void)
 {
-    cpu.work = 0;
+    this_cpu()->work = 0;
     for (;;) {
         struct process *p = process_doomed_next();
         if (p) {
@@ -35,5 +35,5 @@ void work_run(void)
         if (!o) break;
         object_destroy(o);
     }
-    cpu.work = 0;
+    this_cpu()->work = 0;
 }

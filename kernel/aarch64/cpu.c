@@ -31,6 +31,11 @@ STATIC_ASSERT(offsetof(struct cpu, current) == CPU_CURRENT &&
 STATIC_ASSERT(offsetof(struct cpu, work) == CPU_WORK &&
                       offsetof(struct cpu, fp_owner) == CPU_FP_OWNER,
               "vectors.S");
+STATIC_ASSERT(offsetof(struct cpu, stack) == CPU_STACK && offsetof(struct cpu, expel) == CPU_EXPEL,
+              "vectors.S");
+STATIC_ASSERT(offsetof(struct cpu, is_inside) == CPU_INSIDE &&
+                      offsetof(struct cpu, is_shared) == CPU_SHARED,
+              "vectors.S");
 STATIC_ASSERT(SYS_COUNT == SYSCALL_COUNT && SYSCALL_NO_RESULT == NO_RESULT, "vectors.S");
 STATIC_ASSERT(offsetof(struct fp_state, fpsr) == 512, "fp.S");
 STATIC_ASSERT((offsetof(struct thread, fp) & 15) == 0, "fp.S stores pairs of 16 bytes");
@@ -49,9 +54,21 @@ STATIC_ASSERT((offsetof(struct thread, fp) & 15) == 0, "fp.S stores pairs of 16 
 #define PMUSERENR_CR           BIT(2)
 #define PMUSERENR_ER           BIT(3)
 
-extern const char image_start[], image_end[];
+#define PSCI_CPU_OFF 0x84000002UL
+#define PSCI_CPU_ON  0xc4000003UL
 
-static uint64_t empty_table[512] __attribute__((aligned(4096)));
+extern const char image_start[], image_end[];
+extern char stacks[];
+void cpu_entry(void);
+
+/* Also in vectors.S. */
+struct {
+    _Atomic uint32_t next, serving; /* free-running tickets of the kernel's lock */
+} kernel_ticket;
+void arch_cpu_first(void);
+void arch_cpu_main(void);
+
+uint64_t empty_table[512] __attribute__((aligned(4096)));
 static uint64_t device_next = DEVICE_VA;
 
 void *arch_ptr(pa_t pa)
@@ -194,14 +211,14 @@ volatile void *cpu_device_map(uint64_t ipa, uint64_t size_bytes)
     return (volatile void *)(uintptr_t)range.va;
 }
 
-void cpu_start(const struct bootinfo *boot)
+static bool has_pmu;
+
+/* The registers that each core has of its own. */
+static void core_registers(void)
 {
     SYSREG_WRITE(cntkctl_el1, CNTKCTL_EL0VCTEN);
-    SYSREG_WRITE(cpacr_el1,
-                 CPACR_FPEN); /* for hashing at boot; the first switch to a thread takes it back */
-    sha256_use_ce(FIELD_OF(ISAR0_SHA2, SYSREG_READ(id_aa64isar0_el1)) != 0);
     arch_timer_set(ARCH_TIMER_NEVER);
-    if (boot->pmu) {
+    if (has_pmu) {
         SYSREG_WRITE(pmevtyper0_el0, PMU_NSH | PMU_EVENT_INST_RETIRED);
         SYSREG_WRITE(pmccfiltr_el0, PMU_NSH);
         SYSREG_WRITE(pmintenclr_el1, UINT32_MAX);
@@ -212,24 +229,112 @@ void cpu_start(const struct bootinfo *boot)
     __asm__ volatile("isb" ::: "memory");
 }
 
+void cpu_start(const struct bootinfo *boot)
+{
+    has_pmu = boot->pmu;
+    cpus_start(boot->vcpu_count);
+    SYSREG_WRITE(cpacr_el1,
+                 CPACR_FPEN); /* for hashing at boot; the first switch to a thread takes it back */
+    sha256_use_ce(FIELD_OF(ISAR0_SHA2, SYSREG_READ(id_aa64isar0_el1)) != 0);
+    core_registers();
+}
+
+static char *stack_of(uint32_t index)
+{
+    return stacks + (index + 1) * (PAGE_SIZE + KERNEL_STACK_BYTES);
+}
+
+void arch_cpu_first(void)
+{
+    struct cpu *c = cpu_at(0);
+    c->stack = stack_of(0);
+    SYSREG_WRITE(tpidr_el1, (uintptr_t)c);
+    __asm__ volatile("isb" ::: "memory");
+}
+
+err_t arch_cpu_start(struct cpu *c)
+{
+    c->stack = stack_of(c->index);
+    uint64_t entry_pa = arch_pa((const void *)(uintptr_t)cpu_entry).raw;
+    struct hvc_regs regs = { .x = { PSCI_CPU_ON, c->index, entry_pa, (uintptr_t)c } };
+    arch_hvc(&regs);
+    return regs.x[0] == 0 ? OK : ERR_IO;
+}
+
+void arch_cpu_main(void)
+{
+    core_registers();
+    gic_cpu_start();
+    arch_lock();
+}
+
+void arch_cpu_stop(void)
+{
+    arch_unlock();
+    struct hvc_regs regs = { .x = { PSCI_CPU_OFF } };
+    arch_hvc(&regs);
+    arch_halt();
+}
+
+void arch_lock(void)
+{
+    uint32_t ticket = atomic_fetch_add_explicit(&kernel_ticket.next, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&kernel_ticket.serving, memory_order_acquire) != ticket) {
+        __asm__ volatile("yield");
+    }
+}
+
+void arch_unlock(void)
+{
+    uint32_t now = atomic_load_explicit(&kernel_ticket.serving, memory_order_relaxed);
+    atomic_store_explicit(&kernel_ticket.serving, now + 1, memory_order_release);
+}
+
+void arch_wait_zero(const _Atomic uint32_t *word)
+{
+    while (atomic_load_explicit(word, memory_order_acquire) != 0) __asm__ volatile("yield");
+}
+
+void arch_user_leave(void)
+{
+    SYSREG_WRITE(ttbr0_el1, arch_pa(empty_table).raw);
+    __asm__ volatile("isb" ::: "memory");
+}
+
+/* The FP/SIMD registers go back to the thread that they belong to. */
+void arch_fp_leave(void)
+{
+    struct cpu *c = this_cpu();
+    SYSREG_WRITE(cpacr_el1, CPACR_FPEN);
+    __asm__ volatile("isb" ::: "memory");
+    fp_save(&c->fp_owner->fp);
+    c->fp_owner = NULL;
+    SYSREG_WRITE(cpacr_el1, 0); /* the next use asks for them again */
+    __asm__ volatile("isb" ::: "memory");
+}
+
 /* EL0 touched FP/SIMD while the registers hold another thread's: exchange them. */
 static void fp_take(struct thread *t)
 {
     SYSREG_WRITE(cpacr_el1, CPACR_FPEN);
     __asm__ volatile("isb" ::: "memory");
-    if (cpu.fp_owner) fp_save(&cpu.fp_owner->fp);
+    struct cpu *c = this_cpu();
+    if (c->fp_owner) fp_save(&c->fp_owner->fp);
     fp_load(&t->fp);
-    cpu.fp_owner = t;
+    c->fp_owner = t;
 }
 
 void arch_fp_drop(const struct thread *t)
 {
-    if (cpu.fp_owner == t) cpu.fp_owner = NULL;
+    struct cpu *c;
+    for (uint32_t i = 0; (c = cpu_at(i)) != NULL; i++) {
+        if (c->fp_owner == t) c->fp_owner = NULL;
+    }
 }
 
 void arch_user_fault(struct thread *t, uint64_t esr, uint64_t far)
 {
-    if (esr >> 26 == EC_FP_TRAP && cpu.fp_owner != t) {
+    if (esr >> 26 == EC_FP_TRAP && this_cpu()->fp_owner != t) {
         fp_take(t);
     } else {
         fault_handle(t, esr, far);

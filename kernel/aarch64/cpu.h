@@ -10,6 +10,8 @@ volatile void *cpu_device_map(uint64_t ipa, uint64_t size_bytes);
 void cpu_start(const struct bootinfo *boot);
 /** Interrupt controller: everything off but the timer's line. Context: boot. */
 void gic_start(const struct bootinfo *boot);
+/** This core's part of it. Context: each core, once it is on. */
+void gic_cpu_start(void);
 
 /** From vectors.S. */
 void arch_user_fault(struct thread *t, uint64_t esr, uint64_t far);

@@ -7,11 +7,12 @@
 
 #include "kernel/aarch64/offsets.h"
 #include "kernel/aarch64/pagetable.h"
+#include "kernel/cpu.h"
 
 #define ENTRY_COUNT 512
 
 extern const char image_start[], image_text_end[], image_rodata_end[], image_end[];
-extern const char stack_guard[], exception_stack_guard[];
+extern const char stacks[], exception_stack_guard[];
 
 /* Root of the kernel's half, and the two tables that lead to the image. */
 uint64_t kernel_root[ENTRY_COUNT] __attribute__((aligned(4096)));
@@ -31,6 +32,14 @@ static uint64_t page_attributes(const char *page)
     return PT_NORMAL | PT_NO_EXEC;
 }
 
+static bool is_guard(const char *page)
+{
+    for (uint64_t i = 0; i < CPU_MAX; i++) {
+        if (page == stacks + i * (PAGE_SIZE + KERNEL_STACK_BYTES)) return true;
+    }
+    return page == exception_stack_guard;
+}
+
 void early_start(uint64_t image_at, const struct bootinfo *boot)
 {
     image_pa = image_at;
@@ -44,7 +53,7 @@ void early_start(uint64_t image_at, const struct bootinfo *boot)
     image_l2[(KERNEL_VA >> 21) % ENTRY_COUNT] = (uint64_t)(uintptr_t)image_l3 | PT_TABLE | PT_VALID;
     uint64_t i = 0;
     for (const char *page = image_start; page < image_end; page += PAGE_SIZE, i++) {
-        if (page == stack_guard || page == exception_stack_guard) continue;
+        if (is_guard(page)) continue;
         image_l3[i] =
                 (uint64_t)(uintptr_t)page | page_attributes(page) | PT_AF | PT_TABLE | PT_VALID;
     }

@@ -6,6 +6,7 @@
 #include "kernel/aarch64/cpu.h"
 #include "kernel/aarch64/sysreg.h"
 #include "kernel/arch.h"
+#include "kernel/cpu.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
 #include "lib/mmio.h"
@@ -28,19 +29,21 @@
 #define WAKER_ASLEEP     BIT(2)
 #define HANDSHAKE_READS  100
 #define GICD_BYTES       KIB(64)
-#define GICR_BYTES       KIB(128)
+#define GICR_BYTES       KIB(128) /* of each core */
+#define SGI_KICK         0U
 #define PRIORITY_DEFAULT 0xa0U
 #define SPI_FIRST        32U
-#define AFFINITY_MASK    UINT64_C(0xff00ffffff)
 
 static struct {
     volatile char *gicd, *gicr; /* mapped for ever */
+    uint32_t timer_intid;
 } gic;
 
 /* The 32-bit register of an interrupt in a bank with `bits` bits for each; private ones live in the redistributor. */
 static volatile void *bank(uint32_t offset, uint32_t intid, uint32_t bits)
 {
-    volatile char *base = intid < SPI_FIRST ? gic.gicr + GICR_SGI_BASE : gic.gicd;
+    volatile char *own = gic.gicr + this_cpu()->index * GICR_BYTES + GICR_SGI_BASE;
+    volatile char *base = intid < SPI_FIRST ? own : gic.gicd;
     return base + offset + intid * bits / 32 * 4;
 }
 
@@ -62,29 +65,43 @@ static void handshake_wait(volatile void *reg, uint32_t busy)
 void gic_start(const struct bootinfo *boot)
 {
     gic.gicd = cpu_device_map(boot->gicd_ipa, GICD_BYTES);
-    gic.gicr = cpu_device_map(boot->gicr_ipa, GICR_BYTES);
+    gic.gicr = cpu_device_map(boot->gicr_ipa, GICR_BYTES * boot->vcpu_count);
     mmio_write32(gic.gicd + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_GRP1);
     handshake_wait(gic.gicd + GICD_CTLR, GICD_CTLR_RWP);
-    mmio_write32(gic.gicr + GICR_WAKER,
-                 mmio_read32(gic.gicr + GICR_WAKER) & (uint32_t)~WAKER_SLEEP);
-    handshake_wait(gic.gicr + GICR_WAKER, WAKER_ASLEEP);
+    gic.timer_intid = boot->vtimer_intid;
+    irq_timer_set(boot->vtimer_intid);
+    irq_kick_set(SGI_KICK);
+    gic_cpu_start();
+}
+
+void gic_cpu_start(void)
+{
+    volatile char *waker = gic.gicr + this_cpu()->index * GICR_BYTES + GICR_WAKER;
+    mmio_write32(waker, mmio_read32(waker) & (uint32_t)~WAKER_SLEEP);
+    handshake_wait(waker, WAKER_ASLEEP);
     SYSREG_WRITE(ICC_SRE_EL1, 7);
     __asm__ volatile("isb" ::: "memory");
     SYSREG_WRITE(ICC_PMR_EL1, 0xff);
     SYSREG_WRITE(ICC_CTLR_EL1, ICC_CTLR_EOIMODE);
     SYSREG_WRITE(ICC_IGRPEN1_EL1, 1);
     __asm__ volatile("isb" ::: "memory");
-    irq_timer_set(boot->vtimer_intid);
-    arch_irq_enable(boot->vtimer_intid, false);
+    arch_irq_enable(gic.timer_intid, false);
+    arch_irq_enable(SGI_KICK, true);
+}
+
+void arch_cpu_kick(uint32_t index)
+{
+    __asm__ volatile("dsb ishst" ::: "memory"); /* what it is for is seen by whom it wakes */
+    SYSREG_WRITE(ICC_SGI1R_EL1, (uint64_t)SGI_KICK << 24 | BIT(index));
+    __asm__ volatile("isb" ::: "memory");
 }
 
 void arch_irq_enable(uint32_t intid, bool edge)
 {
     if (intid >= SPI_FIRST) {
         volatile char *router = gic.gicd + GICD_IROUTER + intid * 8;
-        uint64_t here = SYSREG_READ(mpidr_el1) & AFFINITY_MASK;
-        mmio_write32(router, (uint32_t)here);
-        mmio_write32(router + 4, (uint32_t)(here >> 32));
+        mmio_write32(router, 0); /* core 0, affinity 0.0.0.0 */
+        mmio_write32(router + 4, 0);
         field_set(GICD_ICFGR, intid, 2, edge ? 2 : 0);
     }
     field_set(GICD_IGROUPR, intid, 1, 1);

@@ -18,6 +18,12 @@
 #define CPU_LIVE     8
 #define CPU_WORK     16
 #define CPU_FP_OWNER 24
+#define CPU_STACK    32
+#define CPU_INSIDE   40 /* is_shared follows */
+#define CPU_SHARED   44
+#define CPU_EXPEL    48
+
+#define KERNEL_STACK_BYTES 16384 /* of each core, above a page that is not mapped */
 
 #define SYSCALL_COUNT  41
 #define NO_RESULT      0x80

@@ -23,7 +23,7 @@ enter:
 1:  stp xzr, xzr, [x1], #16
     cmp x1, x2
     b.lo 1b
-    adrp x1, stack_top
+    adrp x1, stacks + 4096 + KERNEL_STACK_BYTES
     mov sp, x1
     mov x29, xzr
     mov x30, xzr
@@ -44,6 +44,8 @@ enter:
     b.lo 2b
     dsb sy
 
+    mov x21, #0                      /* no struct cpu: core 0 */
+mmu_on:
     mov x0, #MAIR_VALUE
     msr mair_el1, x0
     ldr x0, =TCR_VALUE
@@ -70,17 +72,34 @@ enter:
     br x0
 
 linked:
-    adrp x0, stack_top
-    mov sp, x0
     adrp x0, vectors
     add x0, x0, :lo12:vectors
     msr vbar_el1, x0
-    isb
-    mrs x0, ttbr0_el1
-    bl arch_user_table_drop          /* the low half is EL0's from now on */
+    cbnz x21, 3f
+    adrp x0, stacks + 4096 + KERNEL_STACK_BYTES
+    mov sp, x0
+    bl arch_cpu_first                /* its struct cpu into TPIDR_EL1 */
+    bl arch_user_leave               /* the low half is EL0's from now on */
     tlbi vmalle1
     dsb sy
     isb
     bl kernel_main
     b kernel_exit
+3:  msr tpidr_el1, x21
+    ldr x0, [x21, #CPU_STACK]
+    mov sp, x0
+    isb
+    bl arch_user_leave
+    tlbi vmalle1
+    dsb sy
+    isb
+    bl arch_cpu_main                 /* returns with the lock held */
+    b kernel_exit
+
+/* Where another core comes in: x0 = its struct cpu; MMU off. What it reads until the MMU is on was never written with caches on. */
+    .global cpu_entry
+cpu_entry:
+    msr daifset, #0xf
+    mov x21, x0
+    b mmu_on
     .ltorg

@@ -4,6 +4,7 @@
 
 /* Interrupt controller CPU interface (GICv3, IHI 0069), by encoding: older assemblers know no names. */
 #define ICC_PMR_EL1     S3_0_C4_C6_0
+#define ICC_SGI1R_EL1   S3_0_C12_C11_5
 #define ICC_DIR_EL1     S3_0_C12_C11_1
 #define ICC_IAR1_EL1    S3_0_C12_C12_0
 #define ICC_EOIR1_EL1   S3_0_C12_C12_1

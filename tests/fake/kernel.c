@@ -105,9 +105,45 @@ void arch_irq_deactivate(uint32_t intid)
     if (fake.deactivated_count < ARRAY_COUNT(fake.deactivated))
         fake.deactivated[fake.deactivated_count++] = intid;
 }
+struct cpu *this_cpu(void)
+{
+    return cpu_at(0);
+}
+void arch_lock(void)
+{
+    fake.lock_depth++;
+}
+void arch_unlock(void)
+{
+    fake.lock_depth--;
+}
+void arch_wait_zero(const _Atomic uint32_t *word)
+{
+    atomic_store((_Atomic uint32_t *)word, 0);
+}
+err_t arch_cpu_start(struct cpu *c)
+{
+    fake.started |= 1U << c->index;
+    return fake.cpu_start_result;
+}
+_Noreturn void arch_cpu_stop(void)
+{
+    abort();
+}
+void arch_cpu_kick(uint32_t index)
+{
+    fake.kicks[index]++;
+}
+void arch_user_leave(void)
+{
+}
+void arch_fp_leave(void)
+{
+    this_cpu()->fp_owner = NULL;
+}
 void arch_fp_drop(const struct thread *t)
 {
-    if (cpu.fp_owner == t) cpu.fp_owner = NULL;
+    if (this_cpu()->fp_owner == t) this_cpu()->fp_owner = NULL;
 }
 void arch_hvc(struct hvc_regs *regs)
 {
@@ -141,17 +177,18 @@ void fake_start(void)
     memset(&fake, 0, sizeof(fake));
     fake.now_ticks = 1000;
     fake.timer_ticks = ARCH_TIMER_NEVER;
+    cpus_start(1);
     irq_timer_set(FAKE_TIMER_INTID);
 }
 
 struct thread *fake_settle(void)
 {
-    if (cpu.work) work_run();
+    if (this_cpu()->work) work_run();
     is_waiting_allowed = true;
-    if (!cpu.current && setjmp(idle) == 0) (void)sched_pick();
+    if (!this_cpu()->current && setjmp(idle) == 0) (void)sched_pick();
     is_waiting_allowed = false;
-    cpu.live = cpu.current;
-    return cpu.current;
+    this_cpu()->live = this_cpu()->current;
+    return this_cpu()->current;
 }
 
 struct thread *fake_process(const char *name)
@@ -163,21 +200,21 @@ struct thread *fake_process(const char *name)
     object_put(&p->object);
     struct thread *t = CONTAINER_OF(p->threads.next, struct thread, sibling);
     list_remove(&t->queue);
-    if (cpu.current) sched_requeue(cpu.current);
-    cpu.current = t;
-    cpu.live = t;
+    if (this_cpu()->current) sched_requeue(this_cpu()->current);
+    this_cpu()->current = t;
+    this_cpu()->live = t;
     return t;
 }
 
 void fake_run(struct thread *t)
 {
     if (t->state != THREAD_READY) abort(); /* the test's mistake: a waiting thread does not run */
-    if (cpu.current != t) {
-        if (cpu.current) sched_requeue(cpu.current);
+    if (this_cpu()->current != t) {
+        if (this_cpu()->current) sched_requeue(this_cpu()->current);
         list_remove(&t->queue);
-        cpu.current = t;
+        this_cpu()->current = t;
     }
-    cpu.live = t;
+    this_cpu()->live = t;
 }
 
 err_t fake_call_raw(struct thread *t, uint64_t number)

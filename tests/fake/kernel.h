@@ -18,6 +18,10 @@ struct fake_kernel {
     uint32_t pending_count;
     uint32_t enabled[8], enabled_count;
     uint32_t deactivated[32], deactivated_count;
+    int lock_depth;
+    uint32_t started; /* bit: core */
+    err_t cpu_start_result;
+    uint32_t kicks[CPU_MAX];
     uint64_t hvc_x[7]; /* of the latest hypercall but log writes */
     uint32_t hvc_count;
     uint64_t hvc_result[7]; /* answer to it */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Several cores: a storage domain on a core of its own serves, dies and comes back; ownership of pages holds at every step."""
 import os
+import re
+import time
 
 import pytest
 
@@ -54,3 +56,24 @@ def test_smp_faults_on_another_core_are_contained_and_ownership_holds(tmp, fault
 def test_smp_a_machine_with_fewer_cores_than_the_manifest_wants_says_so():
     m = zeros.boot(variants.get(defines=ON_CORE_1), smp=1, wait=False)
     m.expect(r"storage.*core", 60)
+
+
+def burned(m, count, timeout=120):
+    """Waits for that many reports of servers/burn in EL2's log; returns them."""
+    end = time.monotonic() + timeout * zeros.SCALE
+    while True:
+        found = re.findall(rb"burn: (\d+ of \d+) threads computed right, (\d+) ms", m.memory(variants.HYP_LOAD, 4 << 20))
+        if len(set(found)) >= count: # the ring may hold a line and a copy of it
+            return found
+        assert time.monotonic() < end, f"{len(found)} of {count} reports"
+        time.sleep(0.5)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 4])
+@pytest.mark.limit(300)
+def test_smp_main_computes_right_on_all_its_cores_and_a_process_ends_on_all(cores):
+    shell = [("shell", os.path.join(variants.ROOT, "build", "qemu-virt", "servers", "burn.img"))]
+    m = zeros.boot(variants.get(defines=(f"MAIN_VCPUS={cores}",), images=shell), smp=cores, wait=False)
+    for right, _ in burned(m, 2):  # init starts it again each time: the process ended, with threads running on other cores
+        assert right == b"6 of 6"
+    m.kill()

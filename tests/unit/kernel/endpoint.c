@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Endpoints: the rendezvous and every way in which it can end. */
-// LINK: tests/fake/kernel.c kernel/aspace.c kernel/deadline.c kernel/endpoint.c kernel/fault.c kernel/handle.c kernel/hyper.c
+// LINK: tests/fake/kernel.c kernel/aspace.c kernel/cpu.c kernel/deadline.c kernel/endpoint.c kernel/fault.c kernel/handle.c kernel/hyper.c
 // LINK: kernel/irq.c kernel/link.c kernel/log.c kernel/notify.c kernel/object.c kernel/page.c kernel/process.c
 // LINK: kernel/process_calls.c kernel/sched.c kernel/slab.c kernel/syscall.c kernel/thread.c kernel/timer.c kernel/vmo.c
 // LINK: kernel/work.c kernel/aarch64/pagetable.c lib/format.c lib/string.c
@@ -63,7 +63,7 @@ TEST(endpoint, call_meets_a_waiting_server_and_comes_back)
     rig.client->frame.x[7] = 77;
     (void)call(rig.client, rig.call, 8, 100, 0);
     EXPECT_EQ(THREAD_WAIT_REPLY, rig.client->state);
-    EXPECT_TRUE(cpu.current == rig.server);
+    EXPECT_TRUE(this_cpu()->current == rig.server);
     const uint64_t *x = rig.server->frame.x;
     EXPECT_EQ(OK, x[0]);
     EXPECT_EQ(8, x[1]);

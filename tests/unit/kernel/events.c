@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Interrupts, timers, notifications, the scheduler's timer; what passes to EL2. */
-// LINK: tests/fake/kernel.c kernel/aspace.c kernel/deadline.c kernel/endpoint.c kernel/fault.c kernel/handle.c kernel/hyper.c
+// LINK: tests/fake/kernel.c kernel/aspace.c kernel/cpu.c kernel/deadline.c kernel/endpoint.c kernel/fault.c kernel/handle.c kernel/hyper.c
 // LINK: kernel/irq.c kernel/link.c kernel/log.c kernel/notify.c kernel/object.c kernel/page.c kernel/process.c
 // LINK: kernel/process_calls.c kernel/sched.c kernel/slab.c kernel/syscall.c kernel/thread.c kernel/timer.c kernel/vmo.c
 // LINK: kernel/work.c kernel/aarch64/pagetable.c lib/format.c lib/string.c
@@ -95,7 +95,7 @@ TEST(events, nothing_is_armed_when_nobody_waits)
     struct thread *t = fake_process("a");
     handle_t n = make(t, SYS_NOTIFICATION_CREATE);
     (void)fake_call(t, SYS_NOTIFICATION_WAIT, n, 1, 0, 0, 0, 0);
-    EXPECT_TRUE(cpu.current == NULL);
+    EXPECT_TRUE(this_cpu()->current == NULL);
     EXPECT_EQ(ARCH_TIMER_NEVER, fake.timer_ticks);
     uint32_t writes = fake.timer_writes;
     (void)fake_settle();
@@ -107,12 +107,12 @@ TEST(events, slices_turn_round_while_several_run)
     fake_start();
     struct thread *a = fake_process("a"), *b = fake_process("b");
     EXPECT_OK(fake_call(a, SYS_YIELD, 0, 0, 0, 0, 0, 0));
-    EXPECT_TRUE(cpu.current == b);
+    EXPECT_TRUE(this_cpu()->current == b);
     EXPECT_NE(ARCH_TIMER_NEVER, fake.timer_ticks);
     fake_time(fake.timer_ticks);
-    EXPECT_TRUE(cpu.current == a);
+    EXPECT_TRUE(this_cpu()->current == a);
     fake_time(fake.timer_ticks);
-    EXPECT_TRUE(cpu.current == b);
+    EXPECT_TRUE(this_cpu()->current == b);
 }
 
 TEST(events, whom_an_interrupt_wakes_runs_before_spinners)
@@ -121,9 +121,9 @@ TEST(events, whom_an_interrupt_wakes_runs_before_spinners)
     struct thread *waiter = fake_process("waiter"), *a = fake_process("a");
     struct thread *b = fake_process("b");
     (void)fake_call(waiter, SYS_SLEEP, 2000, 0, 0, 0, 0, 0);
-    EXPECT_TRUE(cpu.current == a || cpu.current == b);
+    EXPECT_TRUE(this_cpu()->current == a || this_cpu()->current == b);
     fake_time(2000);
-    EXPECT_TRUE(cpu.current == waiter);
+    EXPECT_TRUE(this_cpu()->current == waiter);
 }
 
 TEST(events, waits_end_by_mask_and_time)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* A storm of random system calls from several processes: no check of the kernel fails, nothing is left behind. */
-// LINK: tests/fake/kernel.c kernel/aspace.c kernel/deadline.c kernel/endpoint.c kernel/fault.c kernel/handle.c kernel/hyper.c
+// LINK: tests/fake/kernel.c kernel/aspace.c kernel/cpu.c kernel/deadline.c kernel/endpoint.c kernel/fault.c kernel/handle.c kernel/hyper.c
 // LINK: kernel/irq.c kernel/link.c kernel/log.c kernel/notify.c kernel/object.c kernel/page.c kernel/process.c
 // LINK: kernel/process_calls.c kernel/sched.c kernel/slab.c kernel/syscall.c kernel/thread.c kernel/timer.c kernel/vmo.c
 // LINK: kernel/work.c kernel/aarch64/pagetable.c lib/format.c lib/string.c
@@ -75,10 +75,10 @@ static void seed_handle(struct thread *from, struct thread *to)
 
 static void step(void)
 {
-    struct thread *t = cpu.current;
+    struct thread *t = this_cpu()->current;
     if (!t || dice(200) == 0) {
         fake_time(fake.now_ticks + dice(300));
-        t = cpu.current;
+        t = this_cpu()->current;
     }
     if (!t || (running_count() < PROCESSES && dice(20) == 0)) {
         struct thread *made = fake_process("storm");
