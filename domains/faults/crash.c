@@ -7,7 +7,7 @@
 err_t seam_fetch(struct virtq_device *q, struct virtq_chain *chain)
 {
     err_t e = virtq_fetch(q, chain);
-    if (e == OK && fault_due()) {
+    if (e == OK && fault_is_of_link(q) && fault_due()) {
         hvc_panic("fault build: crash");
     }
     return e;

@@ -19,6 +19,18 @@ bool fault_due(void)
     return true;
 }
 
+bool fault_is_of_link(const struct virtq_device *q)
+{
+    const struct bootinfo *boot = rt_bootinfo();
+    uint64_t link = rt_param("link", UINT64_MAX);
+    for (uint32_t i = 0; i < boot->link_count; i++) {
+        if (boot->link[i].client_window_ipa == q->window.client_base) {
+            return link == UINT64_MAX || boot->link[i].id == link;
+        }
+    }
+    return false;
+}
+
 uint64_t fault_addr(void)
 {
     return rt_param("addr", FAULT_ADDR_DEFAULT);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* When a fault build misbehaves. Each build replaces one of the plain_*.c files by one of these. */
 #pragma once
-#include "lib/base.h"
+#include "lib/virtq/device.h"
 
 /*
  * Parameters, from the manifest's params of the domain:
  *   after=N  the N-th request is the one (default 100); counted from 1 in each incarnation
+ *   link=L   only requests of link L (index in the manifest) count (crash only; default: all)
  *   gens=K   only the first K incarnations misbehave (default 1), so that the system recovers; 0:
  * every one
  *   addr=A   the target of wild accesses (default 0: mapped in no domain)
@@ -17,6 +18,9 @@
 
 /** Counts one request; true for exactly the one that is to go wrong. Logs it. */
 bool fault_due(void);
+
+/** True when requests of this queue are those that count. */
+bool fault_is_of_link(const struct virtq_device *q);
 
 /** The target address. */
 uint64_t fault_addr(void);

@@ -112,6 +112,8 @@ err_t fsclient_dir_close(struct fsclient *c, struct fsclient_dir *d);
 
 /** Every mount; the first error is returned, all are tried. */
 err_t fsclient_sync(struct fsclient *c);
+/** Only the mount that path lies on. */
+err_t fsclient_sync_one(struct fsclient *c, const char *path);
 err_t fsclient_unmount(struct fsclient *c);
 
 err_t fsclient_df(struct fsclient *c, const char *path, struct fsclient_df *out);

@@ -92,6 +92,13 @@ err_t fsclient_sync(struct fsclient *c)
     return query_all(c, FS_SYNC);
 }
 
+err_t fsclient_sync_one(struct fsclient *c, const char *path)
+{
+    struct fsclient_mount *m = NULL;
+    struct ipc_msg msg = ipc_op(FS_SYNC);
+    return query_call(c, path, &msg, &m);
+}
+
 err_t fsclient_unmount(struct fsclient *c)
 {
     return query_all(c, FS_UNMOUNT);

@@ -28,17 +28,17 @@ static void make_block(struct stamp out[SECTORS], uint64_t file, uint64_t block,
 }
 
 /* One round: every STRIDE-th block, the first time all of them; then everything is on the disk. */
-static err_t write_round(struct shell *sh, const struct fsclient_file *f, uint64_t file,
-                         uint64_t blocks, uint64_t seq)
+static err_t write_round(struct shell *sh, const char *path, const struct fsclient_file *f,
+                         const uint64_t number[2], uint64_t seq)
 {
     static struct stamp block[SECTORS];
-    uint64_t done;
+    uint64_t done, file = number[0], blocks = number[1];
     for (uint64_t i = 0; i < blocks * STRIDE; i += seq == 1 ? 1 : STRIDE) {
         make_block(block, file, i, seq);
         err_t err = fsclient_write(&sh->fs, f, i * BLOCK_BYTES, block, BLOCK_BYTES, &done);
         if (err != OK) return err;
     }
-    return fsclient_sync(&sh->fs);
+    return fsclient_sync_one(&sh->fs, path);
 }
 
 int cmd_stamp(struct shell *sh, size_t count, const char *const *word)
@@ -60,7 +60,7 @@ int cmd_stamp(struct shell *sh, size_t count, const char *const *word)
             sh->has_fs ? fsclient_open(&sh->fs, path, FS_O_WRITE | FS_O_CREATE, &f) : ERR_NO_ENTRY;
     if (err != OK) return complain_file(sh, word[0], path, err);
     for (uint64_t seq = number[2]; seq <= number[3] && err == OK; seq++) {
-        err = write_round(sh, &f, number[0], number[1], seq);
+        err = write_round(sh, path, &f, number, seq);
         if (err == OK && term_poll(&sh->term)) {
             err = ERR_CANCELLED;
         }
