@@ -149,12 +149,8 @@ static void fold(struct vcpu *v)
         if (intid == VGIC_INTID_MAX) break;
         end(v, word_of(v, intid / 32), intid);
     }
-    hcr &= ~HCR_EOICOUNT;
-    if (here) {
-        ich_hcr_write(hcr);
-    } else {
-        v->vgic.hcr = hcr;
-    }
+    v->vgic.hcr = hcr & ~HCR_EOICOUNT;
+    if (here) ich_hcr_write(v->vgic.hcr);
     for (uint32_t n = 0; n < VGIC_LR_COUNT; n++) lr_fold(v, n);
     v->vgic.work |= VGIC_REBUILD;
 }
@@ -277,9 +273,9 @@ bool vgic_is_deliverable(const struct vcpu *v)
 
 bool vgic_is_allowed(const struct vcpu *v, uint32_t intid)
 {
-    const struct vgic_word *p =
-            intid < 32 ? &v->vgic.own : &v->domain->dist.spi[MIN(intid / 32, VGIC_WORDS - 1) - 1];
-    return intid < VGIC_INTID_MAX && p->allowed >> (intid & 31) & 1; /* guards: T-300 */
+    if (intid >= VGIC_INTID_MAX) return false; /* guards: T-300 */
+    const struct vgic_word *p = intid < 32 ? &v->vgic.own : &v->domain->dist.spi[intid / 32 - 1];
+    return p->allowed >> (intid & 31) & 1;
 }
 
 /* A new pending interrupt. Straight into a list register when its only possible taker is loaded here and has nothing else to sort. */

@@ -108,7 +108,7 @@ static uint32_t bits_read(struct vcpu *u, enum reg_kind kind, struct vgic_word *
 static void bits_write(struct vcpu *u, enum reg_kind kind, struct vgic_word *p, uint32_t w,
                        uint32_t bits)
 {
-    bits &= p->allowed; /* guards: T-303 */
+    if ((bits &= p->allowed) == 0 && kind != REG_GROUP) return; /* guards: T-303 */
     vgic_sync(u, p, kind == REG_GROUP ? p->allowed : kind == REG_ENABLE ? 0 : bits);
     if (kind == REG_GROUP) {
         p->group = (p->group & ~p->allowed) | bits;
@@ -156,7 +156,7 @@ static uint64_t priority_access(struct vcpu *u, struct vgic_word *p, uint32_t fi
 static uint64_t config_access(struct vcpu *u, struct vgic_word *p, uint32_t w, uint32_t first,
                               bool is_write, uint64_t in)
 {
-    uint32_t free = w ? p->allowed & ~p->linked : 0; /* guards: T-305 */
+    uint32_t free = w ? p->allowed & ~p->linked : 0;
     uint64_t out = 0;
     if (is_write) vgic_sync(u, p, free);
     for (uint32_t i = 0; i < 16; i++) {
@@ -209,8 +209,8 @@ static uint64_t common_access(struct vcpu *u, bool is_dist, uint64_t offset, boo
                      : kind == REG_CONFIG ? ((uint32_t)offset - 0xc00) * 4
                                           : ((uint32_t)offset & 0x7f) * 8;
     uint32_t w = first / 32;
-    /* guards: T-307 */
-    if (kind == REG_NONE || w >= VGIC_WORDS || is_dist != (w != 0)) return 0;
+    if (kind == REG_NONE || w >= VGIC_WORDS) return 0;     /* guards: T-307 */
+    if (is_dist != (w != 0)) return 0;                     /* guards: T-305 */
     if (size_bytes != 4 && kind != REG_PRIORITY) return 0; /* guards: T-308 */
     struct vgic_word *p = w ? &u->domain->dist.spi[w - 1] : &u->vgic.own;
     if (kind == REG_PRIORITY) {
@@ -222,36 +222,37 @@ static uint64_t common_access(struct vcpu *u, bool is_dist, uint64_t offset, boo
     return 0;
 }
 
-void vgic_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, uint32_t size_bytes,
-                 uint64_t *value)
+static uint64_t reg_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write,
+                           uint32_t size_bytes, uint64_t in)
 {
     struct domain *d = v->domain;
-    uint64_t in = *value, out = 0;
-    struct vcpu *u = v;
-    if (offset & (size_bytes - 1)) goto out; /* guards: T-309 */
+    if (offset & (size_bytes - 1)) return 0; /* guards: T-309 */
     if (is_dist && offset < 0x80) {
-        if (size_bytes != 4) goto out;
+        if (size_bytes != 4) return 0; /* guards: T-311 */
         if (is_write && offset == 0) ctlr_write(v, (uint32_t)in);
-        out = dist_read(&d->dist, offset);
-        goto out;
+        return dist_read(&d->dist, offset);
     }
+    struct vcpu *u = v;
     if (!is_dist) {
-        if (offset / VGIC_GICR_BYTES >= d->vcpu_count) goto out; /* guards: T-310 */
+        if (offset / VGIC_GICR_BYTES >= d->vcpu_count) return 0; /* guards: T-310 */
         u = &d->vcpu[offset / VGIC_GICR_BYTES];
         offset %= VGIC_GICR_BYTES;
     }
-    if (offset == PIDR2_OFF) {
-        out = size_bytes == 4 ? PIDR2_VALUE : 0;
-    } else if (!is_dist && offset < GICR_SGI_FRAME) {
-        out = redist_access(u, offset, is_write, size_bytes, in);
-    } else if (is_dist && offset >> 13 == 3) {
-        if (size_bytes >= 4) out = router_access(v, offset, is_write, in);
-    } else {
-        offset -= is_dist ? 0 : GICR_SGI_FRAME;
-        if (offset < 0x1000 && size_bytes <= 4) {
-            out = common_access(u, is_dist, offset, is_write, size_bytes, in);
-        }
+    if (offset == PIDR2_OFF) return size_bytes == 4 ? PIDR2_VALUE : 0;
+    if (!is_dist && offset < GICR_SGI_FRAME) {
+        return redist_access(u, offset, is_write, size_bytes, in);
     }
-out:
+    if (is_dist && offset >> 13 == 3) {
+        return size_bytes >= 4 ? router_access(v, offset, is_write, in) : 0;
+    }
+    offset -= is_dist ? 0 : GICR_SGI_FRAME;
+    if (offset >= 0x1000 || size_bytes > 4) return 0; /* guards: T-312 */
+    return common_access(u, is_dist, offset, is_write, size_bytes, in);
+}
+
+void vgic_access(struct vcpu *v, bool is_dist, uint64_t offset, bool is_write, uint32_t size_bytes,
+                 uint64_t *value)
+{
+    uint64_t out = reg_access(v, is_dist, offset, is_write, size_bytes, *value);
     if (!is_write) *value = out;
 }

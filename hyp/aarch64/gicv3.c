@@ -151,11 +151,15 @@ static uint8_t *bank(uint32_t intid)
     return intid < 32 ? gic.sgi[this_core()->index] : gic.gicd;
 }
 
+/* Writes the bit of an interrupt to a set or clear register. */
+static void bit_write(uint32_t file, uint32_t intid)
+{
+    if (intid < gic.spi_end) mmio_write32(bank(intid) + file + intid / 32 * 4, 1U << (intid & 31));
+}
+
 void gic_enable(uint32_t intid, bool on)
 {
-    if (intid >= gic.spi_end) return;
-    mmio_write32(bank(intid) + (on ? GICD_ISENABLER : GICD_ICENABLER) + intid / 32 * 4,
-                 1U << (intid & 31));
+    bit_write(on ? GICD_ISENABLER : GICD_ICENABLER, intid);
 }
 
 void gic_spi_target(uint32_t intid, uint32_t core)
@@ -182,17 +186,14 @@ bool gic_is_pending(uint32_t intid)
 
 void gic_unpend(uint32_t intid)
 {
-    if (intid >= gic.spi_end) return;
-    mmio_write32(bank(intid) + GICD_ICPENDR + intid / 32 * 4, 1U << (intid & 31));
+    bit_write(GICD_ICPENDR, intid);
 }
 
 void gic_line_kill(uint32_t intid)
 {
-    if (intid >= gic.spi_end) return;
-    uint32_t bit = 1U << (intid & 31), at = intid / 32 * 4;
-    mmio_write32(bank(intid) + GICD_ICENABLER + at, bit);
-    mmio_write32(bank(intid) + GICD_ICPENDR + at, bit);
-    mmio_write32(bank(intid) + GICD_ICACTIVER + at, bit);
+    bit_write(GICD_ICENABLER, intid);
+    bit_write(GICD_ICPENDR, intid);
+    bit_write(GICD_ICACTIVER, intid);
 }
 
 uint32_t gic_ack(void)

@@ -132,6 +132,13 @@ def run_sysregs():
     return m.text, {}
 
 
+def run_gic():
+    m = zeros.boot(build.system("gic", defines=("MAIN_VCPUS=4",)), [], wait=False, smp=4)
+    m.expect(r"\d+ passed, \d+ failed", 100)
+    m.wait_end(60)
+    return m.text, {}
+
+
 def run_lib():
     m = zeros.boot(build.system("lib"), [], wait=False)
     m.expect(r"\d+ passed, \d+ failed", 100)
@@ -143,7 +150,7 @@ def result(image):
     """(output, extra) of an image, run once."""
     if image not in _ran:
         try:
-            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood, "lib": run_lib, "storm": run_storm, "sysregs": run_sysregs,
+            _ran[image] = {"probe": run_probe, "isolate": run_isolate, "client": run_client, "flood": run_flood, "lib": run_lib, "gic": run_gic, "storm": run_storm, "sysregs": run_sysregs,
                              "stock": run_stock, "stock-nvme": lambda: run_stock(nvme=True),
                              "client-nvme": lambda: run_client(nvme=True)}[image]()
         except Exception as e:  # every case of the image then fails with what was seen
@@ -184,6 +191,12 @@ def test_kernel_probe_leaves_the_physical_gic_as_it_was():
 @pytest.mark.parametrize("name", cases_of("lib"))
 def test_assembly_of_lib(name):
     check("lib", name)
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name", cases_of("gic"))
+def test_emulated_gic(name):
+    check("gic", name)
 
 
 @pytest.mark.limit(300)
