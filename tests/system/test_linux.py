@@ -2,6 +2,7 @@
 """Stock guests: a flat image and Debian's kernel, with disks of their own whose drivers die under them."""
 import os
 import re
+import sys
 import time
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 import disks
 import variants
 import zeros
+
+sys.path.insert(0, os.path.join(variants.ROOT, "scripts"))
+import mkguest  # noqa: E402
 
 SHELL = r"linux# "
 ROUNDS = b"""#!/bin/sh
@@ -24,6 +28,21 @@ done
 echo "loop: $n rounds, $bad bad"
 """
 DATA = disks.pattern(1 << 20, seed=7)
+
+
+MANIFEST = """/dts-v1/;
+/ { domains {
+        main { kind = "main"; image = "kernel"; };
+        net { kind = "guest"; image = "net"; memory = <%d>; vcpus = <2>; params = "a \\"b\\""; };
+    };
+    links {
+        one { client = "net"; server = "x"; window = <0x400000>; };
+        other { client = "main"; server = "x"; window = <0x400000>; };
+        two { client = "net"; server = "y"; window = "client-memory"; };
+    };
+};
+"""
+IMAGE = b"\0" * 16 + (0x10000).to_bytes(8, "little") + b"\0" * 32 + b"ARM\x64" + b"\0" * 4 + b"x" * 100
 
 
 def linux_disk(tmp, name):
@@ -76,6 +95,28 @@ def check_linux(m, name, cpus):
     assert tell(m, "echo errors: $(dmesg | grep -ciE 'i/o error|ext4-fs error|blk_update|call trace|stall')",
                 r"errors: (\d+)")[1] == "0"
     assert tell(m, "echo cpus: $(nproc)", r"cpus: (\d+)")[1] == str(cpus)
+
+
+def test_linux_or_any_guest_gets_a_device_tree_that_says_what_the_manifest_says():
+    tree = mkguest.tree_of(mkguest.compile_tree(MANIFEST % (8 << 20)))
+    out = mkguest.bundle(tree, "net", IMAGE, b"initrd")
+    dt = mkguest.tree_of(out)
+    assert mkguest.text(dt["nodes"]["chosen"], "bootargs") == 'a "b"'
+    assert len(dt["nodes"]["cpus"]["nodes"]) == 2
+    first, second = (dt["nodes"][f"virtio_mmio@{0x3000000 + i * 0x1000:x}"]["props"] for i in range(2))
+    pool = dt["nodes"]["reserved-memory"]["nodes"]["pool@4000000"]["props"]
+    assert pool["compatible"] == b"restricted-dma-pool\0" and first["memory-region"] == pool["phandle"]
+    assert "memory-region" not in second and "dma-coherent" in first and "dma-coherent" in second
+    assert mkguest.number(dt["nodes"]["chosen"], "linux,initrd-end") - 6 == mkguest.number(dt["nodes"]["chosen"], "linux,initrd-start")
+    assert out[2 << 20:].startswith(IMAGE) and out.endswith(b"initrd")
+
+
+@pytest.mark.parametrize("memory, image, why", [(2 << 20, IMAGE, "memory"), (8 << 20, b"MZ" * 100, "no arm64 Image"),
+                                                (8 << 20, IMAGE[:8] + b"\xff" * 8 + IMAGE[16:], "text_offset")])
+def test_linux_or_any_guest_that_cannot_start_is_refused_at_build(memory, image, why):
+    tree = mkguest.tree_of(mkguest.compile_tree(MANIFEST % memory))
+    with pytest.raises(mkguest.Refused, match=why):
+        mkguest.bundle(tree, "net", image, None)
 
 
 @pytest.mark.limit(600)
