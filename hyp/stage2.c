@@ -102,7 +102,7 @@ err_t s2_map(struct s2 *s2, ipa_t ipa, pa_t pa, uint64_t size_bytes, enum s2_pro
 
 err_t s2_memory(const struct s2 *s2, ipa_t ipa, uint64_t size_bytes, bool is_write, pa_t *pa)
 {
-    for (uint32_t i = 0; i < s2->range_count; i++) {
+    for (uint32_t i = s2->range_count; i-- > 0;) { /* windows, the usual case, come last */
         const struct s2_range *r = &s2->range[i];
         if (!range_is_inside(ipa.raw, size_bytes, r->ipa, r->ipa + r->size_bytes)) continue;
         pa->raw = r->pa + (ipa.raw - r->ipa);

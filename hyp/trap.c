@@ -128,6 +128,9 @@ static enum trap_verdict on_sysreg(struct vcpu *v, const struct world_syndrome *
 static err_t emulate(struct vcpu *v, ipa_t ipa, bool is_write, uint32_t size_bytes, uint64_t *value)
 {
     struct domain *d = v->domain;
+    if (d->conf->dma == MANIFEST_DMA_GUARD && guard_access(d, ipa, is_write, size_bytes, value)) {
+        return OK;
+    }
     if (ipa.raw - d->gicd_ipa.raw < KIB(64)) {
         vgic_access(v, true, ipa.raw - d->gicd_ipa.raw, is_write, size_bytes, value);
         return OK;
@@ -140,9 +143,6 @@ static err_t emulate(struct vcpu *v, ipa_t ipa, bool is_write, uint32_t size_byt
         vuart_access(d, ipa.raw - GUEST_UART_IPA, is_write, value);
         return OK;
     }
-    if (d->conf->dma == MANIFEST_DMA_GUARD && guard_access(d, ipa, is_write, size_bytes, value)) {
-        return OK;
-    }
     return link_access(d, ipa, is_write, size_bytes, value);
 }
 
@@ -151,19 +151,20 @@ static enum trap_verdict on_data_abort(struct vcpu *v, const struct world_syndro
     ipa_t ipa = { (s->hpfar & ~0xfUL) << 8 | (s->far & (PAGE_SIZE - 1)) };
     uint64_t esr = s->esr;
     bool is_write = esr & DABT_WNR;
-    if ((esr & DABT_ISV) && !(esr & (DABT_S1PTW | DABT_CM)) &&
-        FIELD_OF(DABT_FSC_KIND, esr) == FSC_TRANSLATION) {
+    if ((esr & (DABT_ISV | DABT_S1PTW | DABT_CM | DABT_FSC_KIND)) ==
+        (DABT_ISV | FIELD(DABT_FSC_KIND, FSC_TRANSLATION))) {
         uint32_t size_bytes = 1U << FIELD_OF(DABT_SAS, esr), rt = (uint32_t)FIELD_OF(DABT_SRT, esr);
-        uint64_t mask = size_bytes == 8 ? UINT64_MAX : BIT(size_bytes * 8) - 1;
+        uint64_t mask = UINT64_MAX >> (64 - 8 * size_bytes);
         uint64_t value = is_write ? reg_get(v, rt) & mask : 0;
         err_t e = emulate(v, ipa, is_write, size_bytes, &value);
+        if (e == OK && is_write) return TRAP_SKIP;
         if (e == OK) {
             value &= mask;
             if ((esr & DABT_SSE) && value >> (size_bytes * 8 - 1)) value |= ~mask;
             if (!(esr & DABT_SF)) {
                 value &= UINT32_MAX;
             }
-            if (!is_write) reg_set(v, rt, value);
+            reg_set(v, rt, value);
             return TRAP_SKIP;
         }
         if (e != ERR_NO_ENTRY) {

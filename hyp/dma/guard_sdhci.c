@@ -294,11 +294,11 @@ static enum guard_rule check_data(struct guard *g, uint32_t value, uint32_t kind
 
 static uint32_t kind_of(uint32_t plain, uint32_t index)
 {
-    for (uint32_t kind = 0; kind < KINDS; kind++) {
-        bool fits = kind == plain || kind == plain + SD_READ || (kind >= READ && plain != APP);
-        if (fits && (opcodes[kind] >> index & 1) != 0) return kind;
-    }
-    return KINDS;
+    uint64_t is = BIT(index);
+    if (plain != APP && (opcodes[READ] & is) != 0) return READ;
+    if (plain != APP && (opcodes[WRITE] & is) != 0) return WRITE;
+    if ((opcodes[plain] & is) != 0) return plain;
+    return (opcodes[plain + SD_READ] & is) != 0 ? plain + SD_READ : KINDS;
 }
 
 static enum guard_rule check_command(struct guard *g, uint32_t value, uint32_t *kind,
