@@ -198,7 +198,7 @@ static err_t call_domain_links(struct vcpu *v)
 {
     struct domain *d = driver_of(v);
     if (!d) return ERR_NO_ENTRY;
-    if (d->state == DOMAIN_RUNNING) return ERR_STATE; /* guards: T-800 */
+    if (d->state == DOMAIN_RUNNING) return ERR_STATE;
     link_server_offer(d, (uint32_t)v->regs.x[2], (uint32_t)v->regs.x[3]);
     return OK;
 }

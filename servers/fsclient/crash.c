@@ -34,10 +34,12 @@ bool crash_number(const char *name, uint32_t *number)
         return false;
     }
     for (size_t i = 0; i < DIGITS; i++) {
+        /* guards: T-830 */
         if (name[i] < '0' || name[i] > '9') return false;
         value = value * 10 + (uint32_t)(name[i] - '0');
     }
     for (size_t i = DIGITS + 1; i < bytes - 4; i++) {
+        /* guards: T-831 */
         if (!is_plain(name[i])) return false;
     }
     *number = value;

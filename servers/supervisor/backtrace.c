@@ -11,7 +11,9 @@
 static bool record_at(const struct domain_dump *d, uint64_t fp, uint64_t record[2])
 {
     uint64_t bytes = MIN(d->stack_bytes, (uint64_t)sizeof(d->stack));
+    /* guards: T-820 */
     if (fp % 8 != 0 || fp < d->stack_ipa || bytes < RECORD_BYTES) return false;
+    /* guards: T-821 */
     if (fp - d->stack_ipa > bytes - RECORD_BYTES) return false;
     memcpy(record, d->stack + (fp - d->stack_ipa), RECORD_BYTES);
     return true;
@@ -38,6 +40,7 @@ uint32_t backtrace_take(const struct domain_dump *dump, const struct symbols *s,
     }
     while (more && count < BACKTRACE_MAX && record[1] != 0) {
         out[count++] = record[1];
+        /* guards: T-822 */
         if (record[0] <= fp) break; /* the stack grows down: callers lie above */
         fp = record[0];
         more = record_at(dump, fp, record);

@@ -13,20 +13,28 @@ err_t symbols_open(struct symbols *s, const void *file, uint64_t file_bytes,
 {
     struct symbols_header h;
     memset(s, 0, sizeof(*s));
+    /* guards: T-810 */
     if (file_bytes < sizeof(h) || (uintptr_t)file % 4 != 0) return ERR_CORRUPT;
     memcpy(&h, file, sizeof(h));
     uint64_t rest_bytes = file_bytes - sizeof(h);
     uint64_t entries_bytes = (uint64_t)h.count * sizeof(struct symbols_entry);
+    /* guards: T-811 */
     if (h.magic != SYMBOLS_MAGIC || h.count == 0) return ERR_CORRUPT;
+    /* guards: T-812 */
     if (entries_bytes > rest_bytes || h.names_bytes == 0) return ERR_CORRUPT;
+    /* guards: T-813 */
     if (h.names_bytes > rest_bytes - entries_bytes) return ERR_CORRUPT;
+    /* guards: T-814 */
     if (memcmp(h.image_hash, image_hash, SYMBOLS_HASH_BYTES) != 0) return ERR_HASH;
     const void *entries = (const uint8_t *)file + sizeof(h);
     const struct symbols_entry *entry = entries;
     const char *names = (const char *)(entry + h.count);
+    /* guards: T-815 */
     if (names[h.names_bytes - 1] != '\0') return ERR_CORRUPT;
     for (uint32_t i = 0; i < h.count; i++) {
+        /* guards: T-816 */
         if (entry[i].name >= h.names_bytes) return ERR_CORRUPT;
+        /* guards: T-817 */
         if (i != 0 && entry[i].address <= entry[i - 1].address) return ERR_CORRUPT;
     }
     *s = (struct symbols){ .entry = entry, .names = names, .count = h.count };

@@ -357,6 +357,7 @@ err_t watch_report(struct watch *w, uint32_t index, uint32_t link, uint32_t viol
         err = call(w, HVC_DOMAIN_INFO, index, DOMAIN_ITEM_STATE, state);
     }
     if (err != OK) return err;
+    /* guards: T-840 */
     if (incarnation != 0 && incarnation != state[1] + 1) return OK;
     return kill(w, index, CAUSE_PROTOCOL, link, violation);
 }
