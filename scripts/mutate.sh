@@ -3,8 +3,12 @@
 # mutate.sh FILE [MAX]: removes one check of FILE at a time (an `if (...) return ERR_..;`, `return false;`, `continue;` guard on one
 # line) in a copy of the tree and runs the host unit tests of its folder. A mutant that no test notices is a missing test row.
 # Prints one line a mutant and, last, `killed K of N`.
+# mutate.sh --guards [...]: the checks marked `guards: T-nnn`, each against the test that tests/guards.tsv names: see scripts/mutate.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ "${1:-}" = --guards ]; then
+    exec /usr/bin/python3 scripts/mutate.py "${@:2}"
+fi
 file=${1:?usage: mutate.sh FILE [MAX]}
 max=${2:-1000}
 [ -f "$file" ] || { echo "mutate.sh: $file: no such file" >&2; exit 2; }

@@ -15,7 +15,7 @@ image_dirs := $(B) $(B)/domains $(B)/guests $(B)/servers
 compiler  := $(BUILD)/host/manifest
 facts     := $(B)/facts.dtb
 
-.PHONY: all hyp kernel domains guests servers system-image deps setup disk run gdb test check unit target system fuzz bench \
+.PHONY: all hyp kernel domains guests servers system-image deps setup disk run gdb test check unit target system fuzz hostile soak mutate bench \
         help format format-check lint headers includes style hooks size stack clean variant manifest-check
 
 # ---- building ----
@@ -81,7 +81,7 @@ disk: $(disks) $(linux_disks) ## the ext4 images that run uses; delete them to s
 
 qemu := $(PYTHON) scripts/qemu --board $(BOARD) --disk $(DISK) $(foreach d,$(disks),--file $d) \
     $(foreach d,$(linux_disks),--guest-file $d)
-run: all $(disks) $(linux_disks) ## boot in QEMU to a prompt (leave with Ctrl-A X); DISK=nvme DISKS=2 LINUX=1 ARGS="-smp 4 -m 2G"
+run: all $(disks) $(linux_disks) ## boot in QEMU to a prompt (leave with Ctrl-A X); DISK=nvme DISKS=2 DMA=guard LINUX=1 ARGS="-smp 4 -m 2G"
 	@$(qemu) --kernel $(B)/Image --pack $(B)/system.pack -- $(ARGS)
 
 gdb: all $(disks) $(linux_disks) ## the same, stopped, waiting for gdb-multiarch -x scripts/gdb/zeros.gdb
@@ -100,6 +100,16 @@ system: all ## whole boots driven over serial and QMP
 	@$(run_tests) system
 fuzz: all ## every fuzz target for a few seconds
 	@$(run_tests) fuzz
+hostile: all ## the hostile suite at a hundredth of its trials, SMMU, then the DMA cases behind the guard: CASE=47-60 SEED=1
+	@$(PYTHON) tests/hostile/run.py --verbose --seed $(or $(SEED),1) --case $(or $(CASE),1-72)
+	@$(PYTHON) tests/hostile/run.py --verbose --seed $(or $(SEED),1) --case $(or $(CASE),1-72) --dma guard
+soak: all ## hours: all trials, kill points, every mutant: SEED=1 SHARD=i/n; reports into build/report
+	@mkdir -p $(BUILD)/report
+	@status=0; $(PYTHON) tests/hostile/run.py --full --seed $(or $(SEED),1) --shard $(or $(SHARD),1/1) --report $(BUILD)/report/hostile.md || status=1; \
+	$(PYTHON) tests/hostile/run.py --full --seed $(or $(SEED),1) --shard $(or $(SHARD),1/1) --dma guard --report $(BUILD)/report/hostile-guard.md || status=1; \
+	scripts/mutate.sh --guards --shard $(or $(SHARD),1/1) --report $(BUILD)/report/mutation.md || status=1; exit $$status
+mutate: all ## removes each check named in tests/guards.tsv and runs its test; COUNT=20 SEED=1 for a few
+	@scripts/mutate.sh --guards $(if $(COUNT),--count $(COUNT)) --seed $(or $(SEED),1) --report $(BUILD)/report/mutation.md
 check: includes style format-check headers ## style and host tests, for the commit hook
 	@$(run_tests) unit
 bench: all $(disks) ## measure; writes build/report/bench.json and prints it

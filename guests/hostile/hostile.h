@@ -12,6 +12,7 @@
  *   share=N       attacks that repeat do 1/N of their trials (default 100)
  *   seed=N        of the random numbers
  *   warm=N        requests served before an attack (default 66: its death does not count towards giving up)
+ *   always=1      every incarnation dies at its start
  *   hold=MS       an honest incarnation lives that long at least (default 0)
  * What it does is told in EL2's log, a line each: `hostile: case 17a round 0 trials 100`, `hostile: endured 100`,
  * `hostile: done`, `hostile: LEAK what`.

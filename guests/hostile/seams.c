@@ -122,6 +122,7 @@ void seam_start(const struct bootinfo *boot)
     it.h.disk = (uint8_t *)(uintptr_t)boot->device[0].mmio_ipa;
     it.warm = rt_param("warm", 66);
     if (boot->generation == 0) look_for_old_data();
+    if (rt_param("always", 0) != 0) hvc_panic("\nhostile: dead on arrival");
     if (from == 0) return;
     (void)choose(from, rt_param("to", from), 0, &count);
     uint64_t plays = count * rt_param("rounds", 1);
