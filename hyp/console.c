@@ -4,6 +4,7 @@
 
 #include "hyp/aarch64/psci.h"
 #include "hyp/arch.h"
+#include "hyp/core.h"
 #include "lib/format.h"
 #include "lib/mmio.h"
 #include "lib/string.h"
@@ -13,6 +14,7 @@
 #define RING_BYTES  32768 /* a power of two */
 #define LINE_MAX    200
 #define PIECE_MAX   120
+#define PANIC_BYTES 512    /* of the log that a panic shows */
 #define TX_POLL_MAX 100000 /* boot and panic only: a dead UART must not stop them */
 
 static struct {
@@ -117,9 +119,15 @@ void panic_at(const char *what, const char *file, int line)
     if (!console.panicking) {
         bool booting = console.uart_ours;
         console.panicking = true;
+        /* What was noted last was for the ring only. */
+        for (uint64_t at = console.end - MIN(console.end, PANIC_BYTES);
+             console.uart_kind && at < console.end; at++) {
+            uart_put(console.ring[at & (RING_BYTES - 1)]);
+        }
         console.uart_ours = console.uart_kind != 0;
         log_line("hyp: PANIC: %s (%s:%d): %s", what, file, line,
                  booting ? "stopped" : "the machine restarts");
+        core_backtrace();
         if (!booting)
             (void)psci_call(PSCI_SYSTEM_RESET, 0, 0,
                             0); /* a boot that fails would only fail again */

@@ -38,6 +38,8 @@ void cores_start(const struct platform *p);
 err_t core_power_on(uint32_t index) MUST_CHECK;
 /** Switches this core off; it comes back through core_power_on. Context: lock held, nothing loaded. */
 _Noreturn void core_power_off(void);
+/** Logs what looks like return addresses on this core's stack, as offsets in hyp.elf: scripts/backtrace.py names them. Context: panic. */
+void core_backtrace(void);
 /** Makes the core come through EL2 and look who is due. Context: lock held. */
 void core_poke(struct core *c);
 

@@ -115,6 +115,10 @@ check: includes style format-check headers ## style and host tests, for the comm
 bench: all $(disks) ## measure; writes build/report/bench.json and prints it
 	@$(PYTHON) scripts/bench.py
 
+.PHONY: coverage
+coverage: all ## which lines of EL2 ran in the system tests, from QEMU's log of translated code; TESTS=selection
+	@$(PYTHON) scripts/coverage.py $(TESTS)
+
 # ---- keeping the tree tidy ----
 
 own_c = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h' 2>/dev/null | while read -r f; do [ -e "$$f" ] && echo "$$f"; done)

@@ -3,6 +3,7 @@
 """Turns EL2's trace ring into text or into a timeline for Perfetto (https://ui.perfetto.dev reads the JSON).
 
   trace.py --memory FILE [--perfetto OUT.json]    FILE: raw 32-byte records, e.g. from QMP pmemsave of the symbol `ring` of hyp.elf
+  trace.py ... --svg OUT.svg [--around death] [--span-us 600]    a picture: a lane for each domain, marks for events
   trace.py --text FILE   [--perfetto OUT.json]    FILE: lines of hex as the shell's `domains dump NAME` prints them
 Names of events and domains: include/abi/trace.h, and --domains main,storage,...
 """
@@ -75,12 +76,65 @@ def as_perfetto(recs, domains):
     return {"traceEvents": events, "displayTimeUnit": "ns"}
 
 
+def window(recs, around, span_us):
+    """The records of span_us beginning a tenth before the last event of that name; all when there is none."""
+    index = event_names().index(around)
+    at = [r[0] for r in recs if r[1] == index]
+    if not at:
+        return recs
+    first = at[-1] - span_us * 100 // TICK_NS
+    return [r for r in recs if first <= r[0] <= first + span_us * 1000 // TICK_NS]
+
+
+MARKS = {"death": "#c0392b", "step": "#7f8c8d", "start": "#27ae60", "publish": "#2980b9", "doorbell": "#d4ac0d", "link_status": "#8e44ad"}
+
+
+def as_svg(recs, domains):
+    """A lane for each domain: bars while it has the core, ticks for events, names for those that matter in a restart."""
+    names, begin = event_names(), recs[0][0]
+    span = max(recs[-1][0] - begin, 1)
+    used = sorted({r[3] for r in recs if r[3] < len(domains)})
+    width, left, lane = 960, 90, 46
+    height = 34 + lane * len(used) + 30
+    x_of = lambda t: left + (t - begin) * (width - left - 20) / span
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="12">',
+           f'<rect width="{width}" height="{height}" fill="white"/>']
+    y_of = {d: 24 + lane * i for i, d in enumerate(used)}
+    for d in used:
+        out.append(f'<text x="6" y="{y_of[d] + 20}">{domains[d]}</text>')
+    now = None
+    for ticks, event, _, domain, a, _ in recs + [(recs[-1][0], event_names().index("switch"), 0, 0xffffffff, 0, 0)]:
+        if names[event] == "switch":
+            if now and now[1] in y_of:
+                w = max(x_of(ticks) - x_of(now[0]), 0.5)
+                out.append(f'<rect x="{x_of(now[0]):.1f}" y="{y_of[now[1]] + 8}" width="{w:.1f}" height="16" fill="#aed6f1"/>')
+            now = (ticks, domain)
+    labelled = -100.0
+    for ticks, event, _, domain, a, _ in recs:
+        name, x = names[event], x_of(ticks)
+        if domain not in y_of or name not in MARKS:
+            continue
+        y = y_of[domain]
+        out.append(f'<line x1="{x:.1f}" y1="{y + 4}" x2="{x:.1f}" y2="{y + 28}" stroke="{MARKS[name]}" stroke-width="1.5"/>')
+        if name in ("death", "start", "publish") and x - labelled > 40:
+            out.append(f'<text x="{x:.1f}" y="{y + 40}" fill="{MARKS[name]}" text-anchor="middle">{name}</text>')
+            labelled = x
+    us = span * TICK_NS / 1000
+    for i in range(6):
+        x = left + i * (width - left - 20) / 5
+        out.append(f'<text x="{x:.0f}" y="{height - 8}" text-anchor="middle" fill="#555">{us * i / 5:.0f} us</text>')
+    return "\n".join(out + ["</svg>", ""])
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = ap.add_mutually_exclusive_group(required=True)
     source.add_argument("--memory", metavar="FILE")
     source.add_argument("--text", metavar="FILE")
     ap.add_argument("--perfetto", metavar="OUT")
+    ap.add_argument("--svg", metavar="OUT")
+    ap.add_argument("--around", default="death")
+    ap.add_argument("--span-us", type=int, default=0)
     ap.add_argument("--domains", default="main,storage,storage2")
     a = ap.parse_args()
     domains = a.domains.split(",")
@@ -91,7 +145,12 @@ def main():
         with open(a.text, encoding="utf-8", errors="replace") as f:
             data = hex_bytes(f.read())
     recs = records(data)
-    if a.perfetto:
+    if a.span_us:
+        recs = window(recs, a.around, a.span_us)
+    if a.svg:
+        with open(a.svg, "w", encoding="utf-8") as f:
+            f.write(as_svg(recs, domains))
+    elif a.perfetto:
         with open(a.perfetto, "w", encoding="utf-8") as f:
             json.dump(as_perfetto(recs, domains), f)
     else:

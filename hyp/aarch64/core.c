@@ -11,9 +11,10 @@
 #include "hyp/sched.h"
 #include "lib/string.h"
 
-#define STACK_BYTES (1UL << CORE_STACK_LOG)
-#define AFFINITY    0xff00ffffffUL
-#define POLL_MAX    100
+#define STACK_BYTES   (1UL << CORE_STACK_LOG)
+#define AFFINITY      0xff00ffffffUL
+#define POLL_MAX      100
+#define BACKTRACE_MAX 24
 
 STATIC_ASSERT(sizeof(struct core) <= CORE_BYTES, "fits above the stack");
 
@@ -108,6 +109,18 @@ void core_poke(struct core *c)
     bool was = c->wanted;
     c->wanted = true;
     if (c != this_core() && c->online && !was) gic_ipi(c->mpidr);
+}
+
+void core_backtrace(void)
+{
+    struct pa_range text = mmu_text();
+    uint64_t start = mmu_image().start.raw;
+    const uint64_t *at = __builtin_frame_address(0), *end = (const uint64_t *)this_core();
+    for (uint32_t found = 0; at < end && found < BACKTRACE_MAX; at++) {
+        if (*at - text.start.raw >= text.size_bytes) continue;
+        log_line("hyp: stack 0x%lx", *at - start);
+        found++;
+    }
 }
 
 void core_lock(void)

@@ -3,6 +3,7 @@
 # hyp.elf is linked at 0 and runs where QEMU put the Image; kernel and domains run where they are linked.
 set architecture aarch64
 set pagination off
+set max-value-size unlimited
 add-symbol-file build/qemu-virt/hyp.elf -o 0x40200000
 add-symbol-file build/qemu-virt/kernel.elf
 target remote build/gdb.sock
@@ -27,3 +28,4 @@ end
 document server-symbols
 server-symbols NAME: symbols of an EL0 program; every one of them is linked at the same address, so load one at a time.
 end
+source scripts/gdb/zeros.py

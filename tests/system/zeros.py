@@ -274,6 +274,9 @@ def boot(variant=None, disks=(), memory="1G", smp=1, extra=(), nvme=False, icoun
         argv += disk_args(i + 1, path, nvme=nvme, log=blklog if i == 0 else None)
     if icount:
         argv += ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
+    coverage = os.environ.get("ZEROS_COVERAGE")  # scripts/coverage.py: which code ran
+    if coverage and "-d" not in extra:
+        argv += ["-d", "in_asm", "-D", os.path.join(coverage, f"{os.getpid()}-{time.monotonic_ns()}.log")]
     m = Machine(argv + list(extra))
     if wait:
         m.prompt(timeout)
