@@ -115,7 +115,7 @@ bool boot_devices(struct boot *b, struct domain *d)
         if (dev->pintid && dev->vintid < VGIC_INTID_MAX) {
             vgic_allow(&d->vcpu[0], dev->vintid, dev->edge, dev->pintid);
             gic_spi_route(dev->pintid, dev->edge, d->conf->core % core_count());
-            trap_line_owner(dev->pintid, d, dev->vintid);
+            trap_line_owner(dev->pintid, d, dev->vintid, dev->edge);
         }
         d->device_count = i + 1;
     }

@@ -22,6 +22,7 @@ struct core {
     uint64_t entry_ticks;              /* this stay in EL2 began */
     uint64_t slice_end_ticks;          /* an unlimited current goes behind its equals then */
     uint64_t alarm_ticks, timer_ticks; /* next look planned; EL2's timer as programmed */
+    uint32_t irq;                      /* acknowledged by the quick path and left to the other */
     uint64_t syndrome;                 /* ESR of the last trap, 0: an interrupt */
 };
 /** The core that executes this, from the stack pointer. */

@@ -17,6 +17,8 @@ struct domain_device {
     uint32_t pintid;      /* physical SPI; 0 none */
     uint32_t vintid;      /* as the domain sees it */
     bool edge;
+    uint32_t acks;            /* of its interrupt in this budget period, edge only */
+    uint64_t limit_end_ticks; /* of that period; while the line is masked, of the mask */
     bool is_pci;
     uint32_t pci_slot;   /* bus 0 */
     uint32_t stream_id;  /* SMMU StreamID; valid when is_pci and dma == MANIFEST_DMA_SMMU */

@@ -86,8 +86,7 @@ static err_t call_dma_enable(struct vcpu *v)
 
 static err_t call_yield(struct vcpu *v)
 {
-    (void)v;
-    sched_request(); /* its turn is the newest: any equal goes first */
+    sched_yield(v);
     return OK;
 }
 

@@ -29,6 +29,12 @@ void sched_request(void)
     this_core()->wanted = true;
 }
 
+void sched_yield(struct vcpu *v)
+{
+    v->turn = ++turns;
+    this_core()->wanted = true;
+}
+
 void sched_add(struct vcpu *v)
 {
     struct core *c = core_at(v->core);
@@ -107,7 +113,7 @@ static bool is_sliced(const struct vcpu *v)
 /* When EL2 must look again at this core while `next` (NULL: nobody) has it. */
 static uint64_t next_event(const struct core *c, struct vcpu *next, uint64_t now)
 {
-    uint64_t at = watchdog_next(), rank = next ? rank_of(next, now) : 0;
+    uint64_t at = MIN(watchdog_next(), trap_limit_next()), rank = next ? rank_of(next, now) : 0;
     bool rival = false;
     for (uint32_t i = 0; i < c->count; i++) {
         struct vcpu *v = c->list[i];
@@ -249,6 +255,7 @@ void sched_timer(void)
         c->slice_end_ticks = now + arch_ns_to_ticks(SLICE_NS);
     }
     watchdog_expire(now);
+    trap_limit_expire(now);
     c->wanted = true;
 }
 

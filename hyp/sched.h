@@ -7,6 +7,8 @@
 struct vcpu *sched_current(void);
 /** Marks that another vCPU may deserve this core; sched_exit looks before returning to EL1. */
 void sched_request(void);
+/** The loaded vCPU goes behind its equals. */
+void sched_yield(struct vcpu *v);
 /** Adds a vCPU to the core it is pinned to (v->core). Context: EL2 boot. */
 void sched_add(struct vcpu *v);
 /**

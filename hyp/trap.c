@@ -42,10 +42,13 @@ enum trap_verdict { TRAP_RESUME, TRAP_SKIP, TRAP_INJECT_UNDEF, TRAP_INJECT_ABORT
 
 #define VIOLATIONS_MAX 4096 /* a second, for domains that get the architecture's answer */
 
-#define LINE_MAX 1020
+#define LINE_MAX      1020
+#define LINE_ACKS_MAX 256     /* of an edge line in one budget period */
+#define VINTID_EDGE   BIT(15) /* a level line cannot come again before its guest ends it: no limit */
 static struct {
     struct domain *owner[LINE_MAX]; /* of each physical line; NULL: nobody's */
     uint16_t vintid[LINE_MAX];
+    uint64_t limit_next_ticks; /* the first end of a mask, 0: none */
 } trap;
 
 void trap_note_hypercall(uint64_t n)
@@ -54,11 +57,57 @@ void trap_note_hypercall(uint64_t n)
     hyp_stats.value[HYP_STAT_ENTRIES]++;
 }
 
-void trap_line_owner(uint32_t pintid, struct domain *d, uint32_t vintid)
+void trap_line_owner(uint32_t pintid, struct domain *d, uint32_t vintid, bool edge)
 {
     CHECK(pintid < LINE_MAX);
     trap.owner[pintid] = d;
-    trap.vintid[pintid] = (uint16_t)vintid;
+    trap.vintid[pintid] = (uint16_t)(vintid | (edge ? VINTID_EDGE : 0));
+}
+
+/* An edge line was acknowledged: too often in this budget period, and it is masked until that ends. */
+static void limit(struct domain *d, uint32_t pintid)
+{
+    uint64_t now = arch_ticks(), period = d->vcpu[0].cpu.period_ticks;
+    for (uint32_t i = 0; i < d->device_count && period; i++) {
+        struct domain_device *dev = &d->device[i];
+        if (dev->pintid != pintid) continue;
+        if (now >= dev->limit_end_ticks) {
+            dev->acks = 0;
+            dev->limit_end_ticks = now + period;
+        }
+        if (++dev->acks < LINE_ACKS_MAX) return; /* guards: T-400 */
+        gic_enable(pintid, false);
+        trace(TRACE_LIMIT, d->index, pintid, dev->limit_end_ticks);
+        if (!trap.limit_next_ticks || dev->limit_end_ticks < trap.limit_next_ticks) {
+            trap.limit_next_ticks = dev->limit_end_ticks;
+        }
+        sched_request(); /* the end of the mask is a reason to ring */
+    }
+}
+
+uint64_t trap_limit_next(void)
+{
+    return trap.limit_next_ticks ? trap.limit_next_ticks : UINT64_MAX;
+}
+
+void trap_limit_expire(uint64_t now_ticks)
+{
+    if (!trap.limit_next_ticks || now_ticks < trap.limit_next_ticks) return;
+    uint64_t next = 0;
+    for (uint32_t n = 0; n < domain_count(); n++) {
+        struct domain *d = domain_at(n);
+        for (uint32_t i = 0; i < d->device_count; i++) {
+            struct domain_device *dev = &d->device[i];
+            if (dev->acks < LINE_ACKS_MAX) continue;
+            if (now_ticks < dev->limit_end_ticks) {
+                next = next ? MIN(next, dev->limit_end_ticks) : dev->limit_end_ticks;
+                continue;
+            }
+            dev->acks = 0;
+            if (vgic_is_enabled(&d->vcpu[0], dev->vintid)) gic_enable(dev->pintid, true);
+        }
+    }
+    trap.limit_next_ticks = next;
 }
 
 /* The domain did what it must not: drivers die, main and guests get the architecture's answer, up to a ceiling. */
@@ -214,6 +263,48 @@ struct vcpu *trap_sync(struct vcpu *v)
     return sched_exit();
 }
 
+struct vcpu *trap_quick_read(struct vcpu *v, uint64_t esr)
+{
+    const uint64_t what = DABT_ISV | DABT_SSE | DABT_CM | DABT_S1PTW | DABT_WNR | DABT_FSC_KIND;
+    const uint64_t word = DABT_ISV | FIELD(DABT_SAS, 2) | FIELD(DABT_FSC_KIND, FSC_TRANSLATION);
+    uint32_t rt = (uint32_t)FIELD_OF(DABT_SRT, esr);
+    uint64_t off = world_fault_ipa() - v->domain->gicd_ipa.raw, value = 0;
+    /* Beyond these, a read may move list registers and wake others. */
+    if ((esr & (what | DABT_SAS)) != word || off >= VGIC_FIXED_BYTES || rt > 18) return NULL;
+    if (v->regs.pstate & PSTATE_A32) return NULL;
+    vgic_access(v, true, off, false, 4, &value);
+    v->regs.x[rt] = (uint32_t)value;
+    v->regs.pc += 4;
+    hyp_stats.value[HYP_STAT_ENTRIES]++;
+    return v;
+}
+
+static void irq_taken(const struct vcpu *v, uint32_t intid)
+{
+    hyp_stats.value[HYP_STAT_INTERRUPTS]++;
+    trace(TRACE_IRQ, v ? v->domain->index : 0, intid, 0);
+}
+
+struct vcpu *trap_quick_irq(struct vcpu *v)
+{
+    uint32_t intid = gic_ack(), vintid = intid;
+    this_core()->irq = intid;
+    if (intid != PPI_VTIMER && intid != PPI_PTIMER) {
+        if (intid >= LINE_MAX || trap.owner[intid] != v->domain) return NULL;
+        if (v->domain->conf->dma == MANIFEST_DMA_SMMU) return NULL;
+        vintid = trap.vintid[intid]; /* with VINTID_EDGE it is no interrupt there is */
+    }
+    core_lock();
+    bool done = vgic_inject_again(v, vintid);
+    if (done) {
+        gic_eoi(intid);
+        irq_taken(v, intid);
+        hyp_stats.value[HYP_STAT_ENTRIES]++;
+    }
+    core_unlock();
+    return done ? v : NULL;
+}
+
 static void take_one(uint32_t intid)
 {
     struct vcpu *v = sched_current();
@@ -232,8 +323,10 @@ static void take_one(uint32_t intid)
         struct domain *d = trap.owner[intid];
         /* A blocked DMA and the device's own error come together: the death goes first, so nobody hears of the error. */
         if (d->conf->dma == MANIFEST_DMA_SMMU) smmu_on_irq(intid);
+        sched_charge_to(&d->vcpu[0]);
+        if (trap.vintid[intid] & VINTID_EDGE) limit(d, intid);
         if (d->state == DOMAIN_RUNNING) {
-            vgic_inject_hw(&d->vcpu[0], trap.vintid[intid]);
+            vgic_inject_hw(&d->vcpu[0], trap.vintid[intid] & ~(uint32_t)VINTID_EDGE);
         } else {
             gic_line_kill(intid);
         }
@@ -243,15 +336,19 @@ static void take_one(uint32_t intid)
     }
 }
 
+static void take(uint32_t intid)
+{
+    gic_eoi(intid);
+    irq_taken(sched_current(), intid);
+    take_one(intid);
+}
+
 void trap_take_interrupts(void)
 {
     for (int i = 0; i < 16; i++) {
         uint32_t intid = gic_ack();
         if (intid >= INTID_SPURIOUS && intid < 8192) return;
-        gic_eoi(intid);
-        hyp_stats.value[HYP_STAT_INTERRUPTS]++;
-        trace(TRACE_IRQ, sched_current() ? sched_current()->domain->index : 0, intid, 0);
-        take_one(intid);
+        take(intid);
     }
 }
 
@@ -261,7 +358,8 @@ struct vcpu *trap_irq(struct vcpu *v)
     sched_enter(arch_ticks());
     this_core()->syndrome = 0;
     hyp_stats.value[HYP_STAT_ENTRIES]++;
-    trap_take_interrupts();
+    uint32_t intid = this_core()->irq; /* the next one, if any, comes in at once by itself */
+    if (intid < INTID_SPURIOUS || intid >= 8192) take(intid);
     return sched_exit();
 }
 

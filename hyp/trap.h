@@ -3,6 +3,12 @@
 #pragma once
 #include "hyp/vcpu.h"
 
+/**
+ * Quick ways from vectors.S for what neither kills, switches nor takes long; x19..x29 are not saved. NULL: nothing was done (an
+ * interrupt stays in core.irq), take the other way. Quick: a read of the emulated GIC; an interrupt of v that it had before.
+ */
+struct vcpu *trap_quick_read(struct vcpu *v, uint64_t esr);
+struct vcpu *trap_quick_irq(struct vcpu *v);
 /** Entries from vectors.S; each returns the vCPU to run. */
 struct vcpu *trap_sync(struct vcpu *v);
 struct vcpu *trap_irq(struct vcpu *v);
@@ -14,4 +20,7 @@ void trap_take_interrupts(void);
 /** The entry being handled is hypercall n (for HYP_STAT_LONGEST_SYNDROME: EC of HVC and the number). */
 void trap_note_hypercall(uint64_t n);
 /** Declares who owns a physical line (boot). */
-void trap_line_owner(uint32_t pintid, struct domain *d, uint32_t vintid);
+void trap_line_owner(uint32_t pintid, struct domain *d, uint32_t vintid, bool edge);
+/** When the first mask of the interrupt limiter ends (UINT64_MAX: there is none), and the end of those whose time has come. */
+uint64_t trap_limit_next(void);
+void trap_limit_expire(uint64_t now_ticks);

@@ -294,6 +294,11 @@ static void latch(struct vcpu *v, uint32_t intid, bool hw)
     notify_all(v, intid / 32);
 }
 
+bool vgic_is_enabled(const struct vcpu *v, uint32_t intid)
+{
+    return v->domain->dist.spi[intid / 32 - 1].enabled >> (intid & 31) & 1;
+}
+
 void vgic_raise(struct vcpu *v, uint32_t intid)
 {
     if (vgic_is_allowed(v, intid)) latch(v, intid, false);
@@ -317,6 +322,22 @@ void vgic_level(struct vcpu *v, uint32_t intid, bool high)
 void vgic_inject_hw(struct vcpu *v, uint32_t intid)
 {
     if (intid < VGIC_INTID_MAX) latch(v, intid, true);
+}
+
+bool vgic_inject_again(struct vcpu *v, uint32_t intid)
+{
+    struct vgic *g = &v->vgic;
+    uint32_t n = 0, i = intid & 31, bit = 1U << i;
+    while (n < VGIC_LR_COUNT && g->slot[n] != intid) n++;
+    if (n == VGIC_LR_COUNT || !(ich_empty() >> n & 1) || g->work || g->crowded) return false;
+    struct vgic_word *p = word_of(v, intid / 32);
+    uint32_t busy = p->pending | p->active | p->unpend | p->deactivate;
+    bool is_on = v->domain->dist.ctlr & (p->group & bit ? 2 : 1);
+    if (!is_on || !(p->enabled & p->routed[v->index] & ~busy & bit)) return false;
+    p->phys |= bit; /* it is still held here */
+    ich_lr_write(n, LR_PENDING | LR_HW | (p->group & bit ? LR_GROUP1 : 0) | intid |
+                            FIELD(LR_PRIORITY, p->priority[i]) | FIELD(LR_PINTID, p->pintid[i]));
+    return true;
 }
 
 static bool is_remote(const struct vcpu *v)

@@ -4,9 +4,11 @@
 #include "abi/domain.h"
 #include "lib/base.h"
 
-#define VGIC_INTID_MAX  288 /* SGIs, PPIs, SPIs 32..287; per domain */
-#define VGIC_WORDS      (VGIC_INTID_MAX / 32)
-#define VGIC_LR_COUNT   4        /* Cortex-A55 and -A53 have four */
+#define VGIC_INTID_MAX 288 /* SGIs, PPIs, SPIs 32..287; per domain */
+#define VGIC_WORDS     (VGIC_INTID_MAX / 32)
+#define VGIC_LR_COUNT  4 /* Cortex-A55 and -A53 have four */
+#define VGIC_FIXED_BYTES \
+    0x80 /* of the distributor: identification and CTLR; reading these changes nothing */
 #define VGIC_GICR_BYTES KIB(128) /* frames of one vCPU, one after the other */
 
 struct vcpu;
@@ -60,8 +62,12 @@ void vgic_raise(struct vcpu *v, uint32_t intid);
 void vgic_level(struct vcpu *v, uint32_t intid, bool high);
 /** A physical interrupt was acknowledged and its priority dropped: it stays active until the guest ends it. */
 void vgic_inject_hw(struct vcpu *v, uint32_t intid);
+/** The same when nothing else goes on and its list register of last time is free: done at once. False: nothing was done. Context: v is loaded. */
+bool vgic_inject_again(struct vcpu *v, uint32_t intid);
 /** Declares ownership at boot: linked ones come with their physical INTID. SPIs are the domain's: any of its vCPUs will do. */
 void vgic_allow(struct vcpu *v, uint32_t intid, bool edge, uint32_t pintid);
+/** The guest wants this SPI. */
+bool vgic_is_enabled(const struct vcpu *v, uint32_t intid);
 bool vgic_is_allowed(const struct vcpu *v, uint32_t intid);
 /** Back to reset values, ownership kept; vCPU 0 takes the distributor with it. Context: v is not loaded. */
 void vgic_reset(struct vcpu *v);

@@ -227,7 +227,7 @@ static uint64_t reg_access(struct vcpu *v, bool is_dist, uint64_t offset, bool i
 {
     struct domain *d = v->domain;
     if (offset & (size_bytes - 1)) return 0; /* guards: T-309 */
-    if (is_dist && offset < 0x80) {
+    if (is_dist && offset < VGIC_FIXED_BYTES) {
         if (size_bytes != 4) return 0; /* guards: T-311 */
         if (is_write && offset == 0) ctlr_write(v, (uint32_t)in);
         return dist_read(&d->dist, offset);

@@ -29,7 +29,6 @@ STATIC_ASSERT(VTCR_VALUE == 0x80003559UL, "by hand, Arm ARM VTCR_EL2");
 /* CNTHCTL_EL2: EL1 reads the physical counter; its physical timer traps, until it uses it. */
 #define CNTHCTL_TRAP 1
 #define CNTHCTL_OPEN 3
-#define PSTATE_A32        BIT(4)
 #define PSTATE_PAN        BIT(22)
 #define PSTATE_NZCV       BITS(31, 28)
 #define ESR_IL            BIT(25) /* the instruction has 32 bits */
@@ -278,6 +277,11 @@ bool world_hidden(const struct vcpu *v, uint32_t iss, bool is_read, uint64_t *va
     /* Debug: stock kernels clear what there is at start; to them it reads 0 and ignores writes. */
     *value = 0;
     return op0 == 2 && op1 != 1 && v->domain->conf->on_violation != MANIFEST_KILL;
+}
+
+uint64_t world_fault_ipa(void)
+{
+    return (SYSREG_READ(hpfar_el2) & ~0xfUL) << 8 | (SYSREG_READ(far_el2) & (PAGE_SIZE - 1));
 }
 
 struct world_syndrome world_syndrome(void)

@@ -3,6 +3,8 @@
 #pragma once
 #include "hyp/vcpu.h"
 
+#define PSTATE_A32 BIT(4) /* in struct vcpu_regs: EL0 in AArch32 */
+
 /** EL2 control registers for guests: traps, stage 2, timers. Once per core at boot. */
 void world_start(void);
 /** Saves what is loaded for `from` (NULL: nobody's) and loads `to` (NULL: nobody's). General registers are the vectors' business. */
@@ -31,5 +33,7 @@ struct world_syndrome {
     uint64_t esr, far, hpfar;
 };
 struct world_syndrome world_syndrome(void);
+/** IPA of the stage-2 fault that brought us here, where HPFAR_EL2 is valid. */
+uint64_t world_fault_ipa(void);
 /** Trapped system registers: ISS of EC 0x18. Returns true when handled (value in or out). */
 bool world_sysreg(struct vcpu *v, uint32_t iss, bool is_read, uint64_t *value);

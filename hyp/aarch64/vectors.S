@@ -53,7 +53,7 @@ vectors:
     stp x30, x2, [x0, #240]
     str x3, [x0, #256]
     .endm
-    .macro SAVE_KEPT               // x19..x29: C keeps them, so only for traps that look at them
+    .macro SAVE_KEPT               // x19..x29: C keeps them, so not for what neither switches nor kills
     stp x19, x20, [x0, #152]
     stp x21, x22, [x0, #168]
     stp x23, x24, [x0, #184]
@@ -68,17 +68,26 @@ lower_sync:
     lsr x2, x1, #26
     cmp x2, #0x16                  // HVC64
     b.ne 1f
+    SAVE_KEPT                      // a dump wants them
     bl  hypercall_entry            // returns the vCPU to run
     mrs x1, tpidr_el2
     cmp x0, x1
     b.eq leave_scratch
-    b   switch_late
-1:  SAVE_KEPT
+    b   leave_full
+1:  cmp x2, #0x24                  // data abort
+    b.ne 2f
+    bl  trap_quick_read
+    cbnz x0, leave_scratch
+    mrs x0, tpidr_el2
+2:  SAVE_KEPT
     bl  trap_sync
     b   leave_full
 
 lower_irq:
     SAVE_SCRATCH
+    bl  trap_quick_irq
+    cbnz x0, leave_scratch
+    mrs x0, tpidr_el2
     SAVE_KEPT
     bl  trap_irq
     b   leave_full
@@ -87,14 +96,6 @@ lower_serror:
     SAVE_SCRATCH
     SAVE_KEPT
     bl  trap_serror
-    b   leave_full
-
-/* The hypercall path: x19..x29 still hold the old vCPU's values. x0 = next, x1 = old. */
-switch_late:
-    mov x2, x0
-    mov x0, x1
-    SAVE_KEPT
-    mov x0, x2
     b   leave_full
 
     .globl leave_full

@@ -26,5 +26,6 @@ enum trace_event {
     TRACE_LINK_STATUS, /* arg0 link, arg1 Status */
     TRACE_DMA_EVENT,   /* arg0 stream, arg1 address */
     TRACE_DEADLINE,    /* arg0 link: armed; arg1 ticks, 0 = expired */
+    TRACE_LIMIT,       /* arg0 INTID: masked until arg1 ticks, it came too often */
     TRACE_EVENT_COUNT
 };

@@ -52,6 +52,7 @@ static const char *event_name(uint16_t event)
         [TRACE_LINK_STATUS] = "link-status",
         [TRACE_DMA_EVENT] = "dma-event",
         [TRACE_DEADLINE] = "deadline",
+        [TRACE_LIMIT] = "limit",
     };
     return event < TRACE_EVENT_COUNT && name[event] != NULL ? name[event] : "?";
 }
