@@ -104,10 +104,13 @@ err_t s2_memory(const struct s2 *s2, ipa_t ipa, uint64_t size_bytes, bool is_wri
 {
     for (uint32_t i = s2->range_count; i-- > 0;) { /* windows, the usual case, come last */
         const struct s2_range *r = &s2->range[i];
+        /* guards: T-152 */
         if (!range_is_inside(ipa.raw, size_bytes, r->ipa, r->ipa + r->size_bytes)) continue;
         pa->raw = r->pa + (ipa.raw - r->ipa);
         bool may_write = r->prot == S2_MEM_RW || r->prot == S2_MEM_RWX;
-        return r->prot != S2_DEVICE_RW && (may_write || !is_write) ? OK : ERR_RIGHTS;
+        if (r->prot == S2_DEVICE_RW) return ERR_RIGHTS; /* guards: T-153 */
+        if (is_write && !may_write) return ERR_RIGHTS;  /* guards: T-154 */
+        return OK;
     }
     return ERR_RANGE;
 }

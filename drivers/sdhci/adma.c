@@ -30,9 +30,8 @@ err_t adma_fill(struct sdhci *s, struct blk_request *r, uint32_t *block_count)
         const struct blk_piece *p = &r->piece[r->piece_idx];
         uint64_t addr = p->addr + r->piece_offset;
         uint32_t left_bytes = p->size_bytes - r->piece_offset;
-        if (((addr | left_bytes) & 3) != 0 || !range_is_inside(addr, left_bytes, 0, GIB(4))) {
-            return ERR_ARG;
-        }
+        if (((addr | left_bytes) & 3) != 0) return ERR_ARG;                /* guards: T-170 */
+        if (!range_is_inside(addr, left_bytes, 0, GIB(4))) return ERR_ARG; /* guards: T-169 */
         uint32_t n = desc_bytes(addr, MIN(left_bytes, want_bytes - filled_bytes));
         s->table[desc_count++] =
                 (struct sdhci_desc){ DESC_VALID | DESC_TRAN, (uint16_t)n, (uint32_t)addr };
@@ -44,6 +43,7 @@ err_t adma_fill(struct sdhci *s, struct blk_request *r, uint32_t *block_count)
         }
     }
     /* A command ends on a block: many tiny pieces may use up the table inside one. */
+    /* guards: T-171 */
     if (filled_bytes == 0 || filled_bytes % BLK_SECTOR_BYTES != 0) return ERR_ARG;
     s->table[desc_count - 1].attr |= DESC_END;
     *block_count = filled_bytes / BLK_SECTOR_BYTES;

@@ -57,7 +57,7 @@ uint64_t card_csd_sectors(const struct sdhci_answer *csd)
     switch (r2_bits(csd, 127, 126)) {
     case 0: { /* version 1: SDSC */
         uint32_t block_shift = r2_bits(csd, 83, 80);
-        if (block_shift < 9 || block_shift > 11) return 0;
+        if (block_shift < 9 || block_shift > 11) return 0; /* guards: T-175 */
         uint64_t blocks = (uint64_t)(r2_bits(csd, 73, 62) + 1) << (r2_bits(csd, 49, 47) + 2);
         return blocks << (block_shift - 9);
     }
@@ -126,7 +126,7 @@ static err_t card_select(struct sdhci *s)
     s->geometry.sector_count = card_csd_sectors(&a);
     s->geometry.block_bytes = BLK_SECTOR_BYTES;
     s->geometry.read_only |= r2_bits(&a, 13, 12) != 0; /* permanent, temporary write protection */
-    if (s->geometry.sector_count == 0) return ERR_NOT_SUPPORTED;
+    if (s->geometry.sector_count == 0) return ERR_NOT_SUPPORTED; /* guards: T-176 */
     e = command(s, CMD_SELECT, SDHCI_R1B, s->rca, &a);
     if (e == OK) e = command(s, CMD_SET_BLOCKLEN, SDHCI_R1, BLK_SECTOR_BYTES, &a);
     if (e == OK) e = app_command(s, ACMD_BUS_WIDTH, SDHCI_R1, 2, &a);

@@ -249,8 +249,8 @@ err_t host_take_interrupt(struct sdhci *s, struct sdhci_event *event)
     uint32_t status = reg_read(s, REG_STATUS);
     reg_write(s, REG_STATUS, status);
     event->buffer_ready = (status & STATUS_BUFFER) != 0;
-    if ((status & STATUS_ERRORS) != 0) return ERR_IO;
-    if ((status & STATUS_TRANSFER) == 0) return ERR_AGAIN;
+    if ((status & STATUS_ERRORS) != 0) return ERR_IO;      /* guards: T-180 */
+    if ((status & STATUS_TRANSFER) == 0) return ERR_AGAIN; /* guards: T-181 */
     /* what the device wrote is seen after its completion; pairs with the controller's last write */
     mmio_barrier();
     event->r1 = reg_read(s, REG_RESPONSE);

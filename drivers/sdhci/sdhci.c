@@ -36,10 +36,9 @@ static err_t start_command(struct sdhci *s)
     struct blk_request *r = s->active;
     uint64_t sector = r->sector + r->sectors_done;
     bool read = r->op == BLK_READ;
-    if (!read && s->geometry.read_only) return ERR_READ_ONLY;
-    if (!range_is_inside(sector, r->sector_count - r->sectors_done, 0, s->geometry.sector_count)) {
-        return ERR_IO;
-    }
+    if (!read && s->geometry.read_only) return ERR_READ_ONLY; /* guards: T-177 */
+    uint64_t left = r->sector_count - r->sectors_done, end = s->geometry.sector_count;
+    if (!range_is_inside(sector, left, 0, end)) return ERR_IO; /* guards: T-178 */
     /* Fits: card_csd_sectors states at most 2^32 sectors, and 2^23 where the card counts bytes. */
     uint32_t arg = (uint32_t)(s->block_addressed ? sector : sector * BLK_SECTOR_BYTES);
     err_t e = s->dma == MANIFEST_DMA_NONE ? pio_begin(s, r, &s->command_blocks)
@@ -120,7 +119,7 @@ static void on_irq(void *device)
     struct sdhci *s = device;
     struct sdhci_event event = { 0 };
     err_t e = host_take_interrupt(s, &event);
-    if (s->state != SDHCI_TRANSFER) return;
+    if (s->state != SDHCI_TRANSFER) return; /* guards: T-179 */
     if (event.buffer_ready && e != ERR_IO && s->dma == MANIFEST_DMA_NONE) {
         err_t moved = pio_block(s, s->active);
         if (moved != OK) e = moved;

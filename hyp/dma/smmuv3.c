@@ -135,7 +135,8 @@ static err_t command_and_sync(uint64_t dw0, uint64_t dw1)
 {
     uint32_t mask = (uint32_t)(BIT(CMDQ_SHIFT + 1) - 1);
     uint32_t used = (smmu.cmd_prod - mmio_read32(&smmu.regs->cmdq_cons)) & mask;
-    if (used > BIT(CMDQ_SHIFT) - 2) return ERR_TIMEOUT; /* earlier ones were never taken */
+    /* guards: T-161: earlier ones were never taken */
+    if (used > BIT(CMDQ_SHIFT) - 2) return ERR_TIMEOUT;
     command(dw0, dw1);
     command(CMD_SYNC, 0);
     mmio_barrier(); /* commands before PROD, and table entries before the commands that name them */
@@ -152,7 +153,7 @@ static err_t stream_invalidate(uint32_t stream_id)
 static err_t stream_set(uint32_t stream_id, uint64_t config, uint16_t vmid, pa_t root)
 {
     if (smmu.regs == NULL) return ERR_STATE;
-    if (stream_id >= STREAM_COUNT) return ERR_RANGE;
+    if (stream_id >= STREAM_COUNT) return ERR_RANGE; /* guards: T-160 */
     struct ste *ste = &smmu.stream[stream_id];
     ste->dw[0] = STE_ABORT;
     err_t err = stream_invalidate(stream_id);
@@ -163,7 +164,7 @@ static err_t stream_set(uint32_t stream_id, uint64_t config, uint16_t vmid, pa_t
     mmio_barrier();
     ste->dw[0] = config;
     err = stream_invalidate(stream_id);
-    if (err != OK) ste->dw[0] = STE_ABORT;
+    if (err != OK) ste->dw[0] = STE_ABORT; /* guards: T-165 */
     return err;
 }
 
@@ -237,7 +238,7 @@ INIT_CODE err_t smmu_start(const struct platform *p)
     volatile struct smmu_regs *regs = (volatile struct smmu_regs *)(uintptr_t)p->smmu.start.raw;
     uint64_t needed = IDR0_S2P | IDR0_TTF_AA64 | IDR0_COHACC;
     uint32_t idr1 = mmio_read32(&regs->idr1);
-    if ((mmio_read32(&regs->idr0) & needed) != needed) return ERR_NOT_SUPPORTED;
+    if ((mmio_read32(&regs->idr0) & needed) != needed) return ERR_NOT_SUPPORTED; /* guards: T-163 */
     if ((idr1 & IDR1_PRESET) != 0 || FIELD_OF(IDR1_SIDSIZE, idr1) < STREAM_SHIFT) {
         return ERR_NOT_SUPPORTED;
     }
@@ -264,7 +265,8 @@ static void on_event(const volatile uint64_t *event, uint32_t *last_stream)
     uint64_t dw0 = event[0], address = event[2];
     uint32_t stream_id = (uint32_t)(dw0 >> 32), type = (uint32_t)(dw0 & EVENT_TYPE);
     smmu.event_count++;
-    if (stream_id == *last_stream) return; /* a bad transfer makes one event a beat */
+    /* guards: T-162: a bad transfer makes one event a beat */
+    if (stream_id == *last_stream) return;
     *last_stream = stream_id;
     struct domain *d = domain_of_stream(stream_id);
     trace(TRACE_DMA_EVENT, d == NULL ? DOMAIN_MAX : d->index, stream_id, address);

@@ -750,9 +750,12 @@ TEST(sdhci, without_dma_a_transfer_that_ends_early_or_runs_on_is_an_error)
     EXPECT_EQ(2, m.resets);
     m.lost_blocks = (uint32_t)-1; /* one more than asked for */
     struct blk_request b = pio_request(BLK_READ, 2, 512);
+    b.piece[1].size_bytes += 512; /* room behind it that is not the request's */
+    memory[1][128] = 0x5eed;
     sdhci_driver.submit(&s, &b);
     interrupts(3);
     EXPECT_EQ(ERR_IO, b.result);
+    EXPECT_EQ(0x5eed, memory[1][128]);
     m.lost_blocks = 0;
     m.fail_status = ERROR_CRC;
     struct blk_request c = pio_request(BLK_READ, 2, 512);
