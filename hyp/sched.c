@@ -10,6 +10,7 @@
 #include "hyp/core.h"
 #include "hyp/domain.h"
 #include "hyp/life.h"
+#include "hyp/limit.h"
 #include "hyp/link.h"
 #include "hyp/stats.h"
 #include "hyp/trace.h"
@@ -113,7 +114,7 @@ static bool is_sliced(const struct vcpu *v)
 /* When EL2 must look again at this core while `next` (NULL: nobody) has it. */
 static uint64_t next_event(const struct core *c, struct vcpu *next, uint64_t now)
 {
-    uint64_t at = MIN(watchdog_next(), trap_limit_next()), rank = next ? rank_of(next, now) : 0;
+    uint64_t at = MIN(watchdog_next(), limit_next()), rank = next ? rank_of(next, now) : 0;
     bool rival = false;
     for (uint32_t i = 0; i < c->count; i++) {
         struct vcpu *v = c->list[i];
@@ -255,7 +256,7 @@ void sched_timer(void)
         c->slice_end_ticks = now + arch_ns_to_ticks(SLICE_NS);
     }
     watchdog_expire(now);
-    trap_limit_expire(now);
+    limit_expire(now);
     c->wanted = true;
 }
 

@@ -11,6 +11,7 @@
 #include "hyp/dma/smmuv3.h"
 #include "hyp/domain.h"
 #include "hyp/hypercall.h"
+#include "hyp/limit.h"
 #include "hyp/link.h"
 #include "hyp/sched.h"
 #include "hyp/stats.h"
@@ -42,13 +43,11 @@ enum trap_verdict { TRAP_RESUME, TRAP_SKIP, TRAP_INJECT_UNDEF, TRAP_INJECT_ABORT
 
 #define VIOLATIONS_MAX 4096 /* a second, for domains that get the architecture's answer */
 
-#define LINE_MAX      1020
-#define LINE_ACKS_MAX 256     /* of an edge line in one budget period */
-#define VINTID_EDGE   BIT(15) /* a level line cannot come again before its guest ends it: no limit */
+#define LINE_MAX    1020
+#define VINTID_EDGE BIT(15) /* a level line cannot come again before its guest ends it: no limit */
 static struct {
     struct domain *owner[LINE_MAX]; /* of each physical line; NULL: nobody's */
     uint16_t vintid[LINE_MAX];
-    uint64_t limit_next_ticks; /* the first end of a mask, 0: none */
 } trap;
 
 void trap_note_hypercall(uint64_t n)
@@ -62,52 +61,6 @@ void trap_line_owner(uint32_t pintid, struct domain *d, uint32_t vintid, bool ed
     CHECK(pintid < LINE_MAX);
     trap.owner[pintid] = d;
     trap.vintid[pintid] = (uint16_t)(vintid | (edge ? VINTID_EDGE : 0));
-}
-
-/* An edge line was acknowledged: too often in this budget period, and it is masked until that ends. */
-static void limit(struct domain *d, uint32_t pintid)
-{
-    uint64_t now = arch_ticks(), period = d->vcpu[0].cpu.period_ticks;
-    for (uint32_t i = 0; i < d->device_count && period; i++) {
-        struct domain_device *dev = &d->device[i];
-        if (dev->pintid != pintid) continue;
-        if (now >= dev->limit_end_ticks) {
-            dev->acks = 0;
-            dev->limit_end_ticks = now + period;
-        }
-        if (++dev->acks < LINE_ACKS_MAX) return; /* guards: T-400 */
-        gic_enable(pintid, false);
-        trace(TRACE_LIMIT, d->index, pintid, dev->limit_end_ticks);
-        if (!trap.limit_next_ticks || dev->limit_end_ticks < trap.limit_next_ticks) {
-            trap.limit_next_ticks = dev->limit_end_ticks;
-        }
-        sched_request(); /* the end of the mask is a reason to ring */
-    }
-}
-
-uint64_t trap_limit_next(void)
-{
-    return trap.limit_next_ticks ? trap.limit_next_ticks : UINT64_MAX;
-}
-
-void trap_limit_expire(uint64_t now_ticks)
-{
-    if (!trap.limit_next_ticks || now_ticks < trap.limit_next_ticks) return;
-    uint64_t next = 0;
-    for (uint32_t n = 0; n < domain_count(); n++) {
-        struct domain *d = domain_at(n);
-        for (uint32_t i = 0; i < d->device_count; i++) {
-            struct domain_device *dev = &d->device[i];
-            if (dev->acks < LINE_ACKS_MAX) continue;
-            if (now_ticks < dev->limit_end_ticks) {
-                next = next ? MIN(next, dev->limit_end_ticks) : dev->limit_end_ticks;
-                continue;
-            }
-            dev->acks = 0;
-            if (vgic_is_enabled(&d->vcpu[0], dev->vintid)) gic_enable(dev->pintid, true);
-        }
-    }
-    trap.limit_next_ticks = next;
 }
 
 /* The domain did what it must not: drivers die, main and guests get the architecture's answer, up to a ceiling. */
@@ -324,7 +277,7 @@ static void take_one(uint32_t intid)
         /* A blocked DMA and the device's own error come together: the death goes first, so nobody hears of the error. */
         if (d->conf->dma == MANIFEST_DMA_SMMU) smmu_on_irq(intid);
         sched_charge_to(&d->vcpu[0]);
-        if (trap.vintid[intid] & VINTID_EDGE) limit(d, intid);
+        if (trap.vintid[intid] & VINTID_EDGE) limit_line(d, intid);
         if (d->state == DOMAIN_RUNNING) {
             vgic_inject_hw(&d->vcpu[0], trap.vintid[intid] & ~(uint32_t)VINTID_EDGE);
         } else {

@@ -21,6 +21,3 @@ void trap_take_interrupts(void);
 void trap_note_hypercall(uint64_t n);
 /** Declares who owns a physical line (boot). */
 void trap_line_owner(uint32_t pintid, struct domain *d, uint32_t vintid, bool edge);
-/** When the first mask of the interrupt limiter ends (UINT64_MAX: there is none), and the end of those whose time has come. */
-uint64_t trap_limit_next(void);
-void trap_limit_expire(uint64_t now_ticks);
