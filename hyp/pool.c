@@ -11,7 +11,7 @@ static uint8_t pages[POOL_PAGES * PAGE_SIZE] __attribute__((aligned(65536), sect
 static uint8_t tables[TABLE_PAGES * PAGE_SIZE] __attribute__((aligned(4096), section(".noinit")));
 static uint64_t used, tables_used; /* pages; boot only, one core */
 
-void *pool_take(uint64_t page_count, bool aligned)
+INIT_CODE void *pool_take(uint64_t page_count, bool aligned)
 {
     uint64_t align = 1;
     while (aligned && align < page_count) align <<= 1;
@@ -23,18 +23,18 @@ void *pool_take(uint64_t page_count, bool aligned)
     return start;
 }
 
-void *pool_take_table(void)
+INIT_CODE void *pool_take_table(void)
 {
     if (tables_used == TABLE_PAGES) return NULL;
     return memset(&tables[tables_used++ * PAGE_SIZE], 0, PAGE_SIZE);
 }
 
-struct pa_range pool_range(void)
+INIT_CODE struct pa_range pool_range(void)
 {
     return (struct pa_range){ { (uint64_t)(uintptr_t)pages }, sizeof pages };
 }
 
-struct pa_range pool_tables(void)
+INIT_CODE struct pa_range pool_tables(void)
 {
     return (struct pa_range){ { (uint64_t)(uintptr_t)tables }, tables_used * PAGE_SIZE };
 }

@@ -36,7 +36,7 @@ void sched_yield(struct vcpu *v)
     this_core()->wanted = true;
 }
 
-void sched_add(struct vcpu *v)
+INIT_CODE void sched_add(struct vcpu *v)
 {
     struct core *c = core_at(v->core);
     CHECK(c && c->count < CORE_VCPU_MAX);

@@ -28,7 +28,7 @@ static unsigned level_shift(unsigned level)
 }
 
 /* The level (1..3) of the largest block that fits at `at`. */
-static unsigned leaf_level(uint64_t ipa, uint64_t pa, uint64_t left_bytes)
+static INIT_CODE unsigned leaf_level(uint64_t ipa, uint64_t pa, uint64_t left_bytes)
 {
     unsigned level = 1;
     while (level < 3) {
@@ -57,7 +57,8 @@ static uint64_t *slot_of(uint64_t *table, uint64_t va, unsigned level, err_t *wh
     return &table[(va >> level_shift(level)) & 511];
 }
 
-err_t table_map(uint64_t *root, uint64_t va, uint64_t pa, uint64_t size_bytes, uint64_t attr)
+INIT_CODE err_t table_map(uint64_t *root, uint64_t va, uint64_t pa, uint64_t size_bytes,
+                          uint64_t attr)
 {
     for (int commit = 0; commit <= 1; commit++) {
         for (uint64_t off = 0; off < size_bytes;) {
@@ -78,7 +79,7 @@ err_t table_map(uint64_t *root, uint64_t va, uint64_t pa, uint64_t size_bytes, u
     return OK;
 }
 
-err_t s2_create(struct s2 *s2)
+INIT_CODE err_t s2_create(struct s2 *s2)
 {
     uint64_t *root = pool_take_table();
     if (!root) return ERR_NO_MEMORY;
@@ -87,7 +88,7 @@ err_t s2_create(struct s2 *s2)
     return OK;
 }
 
-err_t s2_map(struct s2 *s2, ipa_t ipa, pa_t pa, uint64_t size_bytes, enum s2_prot prot)
+INIT_CODE err_t s2_map(struct s2 *s2, ipa_t ipa, pa_t pa, uint64_t size_bytes, enum s2_prot prot)
 {
     CHECK(prot < S2_PROT_COUNT);
     if ((ipa.raw | pa.raw | size_bytes) & (PAGE_SIZE - 1)) return ERR_ALIGN;

@@ -456,7 +456,7 @@ bool vgic_sysreg_write(struct vcpu *v, uint32_t op2, uint64_t value)
     return false;
 }
 
-void vgic_allow(struct vcpu *v, uint32_t intid, bool edge, uint32_t pintid)
+INIT_CODE void vgic_allow(struct vcpu *v, uint32_t intid, bool edge, uint32_t pintid)
 {
     CHECK(intid < VGIC_INTID_MAX);
     struct vgic_word *p = word_of(v, intid / 32);

@@ -46,7 +46,7 @@ typedef struct {
 _Noreturn void panic_at(const char *what, const char *file, int line);
 
 /* Our own bug: stop. Never for anything that a guest, device, domain or manifest can cause. */
-#define CHECK(cond) ((cond) ? (void)0 : panic_at(#cond, __FILE__, __LINE__))
+#define CHECK(cond) ((cond) ? (void)0 : panic_at("check failed", __FILE__, __LINE__))
 
 /** True when [start, start + size) neither is empty, nor wraps, nor ends past end (exclusive). Context: any. */
 static inline bool range_is_inside(uint64_t start, uint64_t size_bytes, uint64_t first,

@@ -49,7 +49,7 @@ uint32_t core_count(void)
     return cores.count;
 }
 
-void cores_start(const struct platform *p)
+INIT_CODE void cores_start(const struct platform *p)
 {
     uint64_t self = SYSREG_READ(mpidr_el1) & AFFINITY;
     cores.count = 1;

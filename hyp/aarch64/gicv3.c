@@ -92,7 +92,7 @@ static err_t redist_start(uint8_t *frame)
     return OK;
 }
 
-err_t gic_start(const struct platform *p)
+INIT_CODE err_t gic_start(const struct platform *p)
 {
     gic.gicd = (uint8_t *)(uintptr_t)p->gicd.start.raw;
     mmio_write32(gic.gicd + GICD_CTLR, 0);

@@ -65,13 +65,13 @@ static uint64_t addr_of(const void *p)
     return (uint64_t)(uintptr_t)p;
 }
 
-static err_t map_range(uint64_t *root, uint64_t start, uint64_t size_bytes, int kind)
+static INIT_CODE err_t map_range(uint64_t *root, uint64_t start, uint64_t size_bytes, int kind)
 {
     uint64_t at = ALIGN_DOWN(start, PAGE_SIZE), end = ALIGN_UP(start + size_bytes, PAGE_SIZE);
     return table_map(root, at, at, end - at, map_attr[kind]);
 }
 
-static err_t map_image(uint64_t *root, bool boot)
+static INIT_CODE err_t map_image(uint64_t *root, bool boot)
 {
     uint64_t start = addr_of(hyp_start), it = addr_of(init_text_end), ie = addr_of(init_end);
     uint64_t te = addr_of(text_end), re = addr_of(rodata_end), he = addr_of(hyp_end);
@@ -89,7 +89,7 @@ static err_t map_image(uint64_t *root, bool boot)
     return e;
 }
 
-static err_t map_devices(uint64_t *root, const struct platform *p)
+static INIT_CODE err_t map_devices(uint64_t *root, const struct platform *p)
 {
     const struct pa_range *dev[] = { &p->uart, &p->gicd, &p->gicr, &p->smmu };
     for (size_t i = 0; i < ARRAY_COUNT(dev); i++) {
@@ -104,7 +104,7 @@ static err_t map_devices(uint64_t *root, const struct platform *p)
 }
 
 /* What both maps have. */
-static err_t map_common(uint64_t *root, const struct platform *p)
+static INIT_CODE err_t map_common(uint64_t *root, const struct platform *p)
 {
     root[(WINDOW_VA >> 30) & 511] = addr_of(window_l2) | TABLE_TABLE | TABLE_VALID;
     window_l2[(PEEK_VA >> 21) & 511] = addr_of(peek_l3) | TABLE_TABLE | TABLE_VALID;
@@ -113,7 +113,7 @@ static err_t map_common(uint64_t *root, const struct platform *p)
 }
 
 /* The image was written with caches off: drop stale lines before turning them on. */
-static void cache_invalidate(uint64_t start, uint64_t end)
+static INIT_CODE void cache_invalidate(uint64_t start, uint64_t end)
 {
     for (uint64_t at = ALIGN_DOWN(start, 64); at < end; at += 64) {
         __asm__ volatile("dc ivac, %0" ::"r"(at) : "memory");
@@ -121,7 +121,7 @@ static void cache_invalidate(uint64_t start, uint64_t end)
     dsb_sy();
 }
 
-err_t mmu_start(const struct platform *p)
+INIT_CODE err_t mmu_start(const struct platform *p)
 {
     mmu.boot_root = pool_take_table();
     mmu.final_root = pool_take_table();
@@ -149,12 +149,12 @@ err_t mmu_start(const struct platform *p)
     return OK;
 }
 
-err_t mmu_keep_ro(struct pa_range r)
+INIT_CODE err_t mmu_keep_ro(struct pa_range r)
 {
     return map_range(mmu.final_root, r.start.raw, r.size_bytes, MAP_RO);
 }
 
-err_t mmu_keep_device(struct pa_range r)
+INIT_CODE err_t mmu_keep_device(struct pa_range r)
 {
     err_t e = map_range(mmu.boot_root, r.start.raw, r.size_bytes, MAP_DEV);
     return e == OK ? map_range(mmu.final_root, r.start.raw, r.size_bytes, MAP_DEV) : e;
@@ -176,7 +176,7 @@ struct pa_range mmu_text(void)
     return (struct pa_range){ { addr_of(text_start) }, addr_of(text_end) - addr_of(text_start) };
 }
 
-struct pa_range mmu_rodata(void)
+INIT_CODE struct pa_range mmu_rodata(void)
 {
     return (struct pa_range){ { addr_of(text_end) }, addr_of(rodata_end) - addr_of(text_end) };
 }
