@@ -35,6 +35,8 @@ static inline bool guard_knows_class(uint32_t class_code)
  * Context: EL2; at most 128 descriptors and ~100 polls.
  */
 bool guard_access(struct domain *d, ipa_t ipa, bool is_write, uint32_t size_bytes, uint64_t *value);
+/** A 32-bit read as guard_access() makes it, but nobody dies: false when it is refused, or no guarded register is there. Context: EL2. */
+bool guard_read(struct domain *d, ipa_t ipa, uint64_t *value);
 /** HVC_DMA_ENABLE. OK: this incarnation has reset the controller and EL2 has seen it still | ERR_STATE | ERR_NOT_SUPPORTED: no guard. */
 err_t guard_may_open(const struct guard *g) MUST_CHECK;
 /** Takes the registers away from the domain until it resets the controller itself, and begins a reset. Bus mastering is off already. */

@@ -141,7 +141,7 @@ static void reg_write(const struct guard *g, uint64_t offset, uint64_t value)
     mmio_write32(g->regs + offset, (uint32_t)value);
 }
 
-err_t guard_attach(struct domain *d, struct domain_device *dev)
+INIT_CODE err_t guard_attach(struct domain *d, struct domain_device *dev)
 {
     if (guards.count == GUARD_MAX) return ERR_NO_MEMORY;
     struct guard *g = &guards.table[guards.count];
@@ -443,6 +443,17 @@ static enum guard_rule access(struct guard *g, uint64_t offset, bool is_write, u
     if (size_bytes != 4 || offset % 4 != 0) return GUARD_ACCESS; /* guards: T-100 */
     if (!is_write) return on_read(g, offset, value);
     return on_write(g, offset, (uint32_t)*value, where);
+}
+
+bool guard_read(struct domain *d, ipa_t ipa, uint64_t *value)
+{
+    for (uint32_t i = 0; i < d->device_count; i++) {
+        uint64_t offset = ipa.raw - d->device[i].ipa.raw, where;
+        struct guard *g = d->device[i].guard;
+        if (g == NULL || offset >= d->device[i].mmio.size_bytes) continue;
+        return access(g, offset, false, sizeof(uint32_t), value, &where) == GUARD_OK;
+    }
+    return false;
 }
 
 bool guard_access(struct domain *d, ipa_t ipa, bool is_write, uint32_t size_bytes, uint64_t *value)

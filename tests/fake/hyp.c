@@ -86,7 +86,7 @@ void arch_mem_zero(pa_t dst, uint64_t size_bytes)
     }
     memset((void *)(uintptr_t)dst.raw, 0, size_bytes);
     fake.bytes_zeroed += size_bytes;
-    fake.work += size_bytes / 64 * 5 + 100;
+    fake.work += size_bytes / 64 * 4 + 100;
     fake_note("zero");
 }
 
