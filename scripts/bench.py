@@ -54,8 +54,11 @@ ROWS = [  # name, unit, goal
     ("storage_image_bytes", "bytes", None),
     ("min_memory_mib", "MiB", None),
     ("longest_el2_stretch", "instructions", 25_000),
+    ("hostile_applicable", "cases", 60),
+    ("hostile_contained", "cases", 60),
+    ("mutation_kill_ratio", "ratio", 0.9),
 ]
-HIGHER_ROWS = ("guard_ratio_64k", "guard_ratio_1m")  # all others: less is better
+HIGHER_ROWS = ("hostile_applicable", "hostile_contained", "mutation_kill_ratio", "guard_ratio_64k", "guard_ratio_1m")  # all others: less is better
 SHELL_ROWS = ("null_syscall", "ipc_round_trip", "read_4k", "write_4k", "read_64k", "read_1m", "restart_to_read", "restart_to_read_ns", "reset_to_prompt")
 
 
@@ -234,6 +237,18 @@ def campaign_rows():
         return []
 
 
+def committed_rows():
+    """Rows that the committed reports of long runs say: the hostile suite and the mutation of checks."""
+    found = {}
+    with open(os.path.join(ROOT, "tests", "hostile", "report.md"), encoding="utf-8") as f:
+        m = re.search(r"^Cases that apply (\d+), played (\d+), contained (\d+)", f.read(), re.M)
+        found.update({"hostile_applicable": int(m.group(1)), "hostile_contained": int(m.group(3))})
+    with open(os.path.join(ROOT, "tests", "hostile", "mutation.md"), encoding="utf-8") as f:
+        m = re.search(r"^killed (\d+) of (\d+)", f.read(), re.M)
+        found["mutation_kill_ratio"] = round(int(m.group(1)) / int(m.group(2)), 3)
+    return found
+
+
 def peers_of(name, peers):
     return {p["name"]: p["value"] for p in peers.get(name, [])}
 
@@ -253,15 +268,15 @@ def table(rows):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--only", default="", help="groups: size,micro,shell,guard,boot,idle,memory; prints the table, writes nothing")
+    ap.add_argument("--only", default="", help="groups: size,micro,shell,guard,boot,reports,idle,memory; prints the table, writes nothing")
     a = ap.parse_args()
-    groups = set(a.only.split(",")) if a.only else {"size", "micro", "shell", "guard", "boot", "idle", "memory"}
+    groups = set(a.only.split(",")) if a.only else {"size", "micro", "shell", "guard", "boot", "reports", "idle", "memory"}
     os.makedirs(REPORT, exist_ok=True)
     found = {}
     with tempfile.TemporaryDirectory(prefix="zeros-bench-") as folder:
         work = [("size", "sizes of the programs", size_rows), ("micro", "EL2's micro-benchmarks", lambda: micro_rows(folder)),
                 ("shell", "the shell's bench command", lambda: shell_rows(folder)), ("guard", "the DMA guard against the SMMU", lambda: guard_rows(folder)),
-                ("boot", "reset to EL1", lambda: boot_rows(folder)),
+                ("boot", "reset to EL1", lambda: boot_rows(folder)), ("reports", "committed reports", committed_rows),
                 ("idle", "10 s idle at the prompt", lambda: idle_row(folder)), ("memory", "least memory", lambda: memory_row(folder))]
         for group, what, measure in work:
             if group in groups:
