@@ -216,16 +216,29 @@ struct vcpu *trap_sync(struct vcpu *v)
     return sched_exit();
 }
 
+/* What is refused here comes again by the long way, and dies there. */
+static bool quick_guard_read(struct domain *d, uint64_t ipa, uint64_t *value)
+{
+    if (d->conf->dma != MANIFEST_DMA_GUARD) return false;
+    core_lock();
+    bool done = guard_read(d, (ipa_t){ ipa }, value);
+    core_unlock();
+    return done;
+}
+
 struct vcpu *trap_quick_read(struct vcpu *v, uint64_t esr)
 {
     const uint64_t what = DABT_ISV | DABT_SSE | DABT_CM | DABT_S1PTW | DABT_WNR | DABT_FSC_KIND;
     const uint64_t word = DABT_ISV | FIELD(DABT_SAS, 2) | FIELD(DABT_FSC_KIND, FSC_TRANSLATION);
     uint32_t rt = (uint32_t)FIELD_OF(DABT_SRT, esr);
-    uint64_t off = world_fault_ipa() - v->domain->gicd_ipa.raw, value = 0;
-    /* Beyond these, a read may move list registers and wake others. */
-    if ((esr & (what | DABT_SAS)) != word || off >= VGIC_FIXED_BYTES || rt > 18) return NULL;
+    uint64_t ipa = world_fault_ipa(), off = ipa - v->domain->gicd_ipa.raw, value = 0;
+    if ((esr & (what | DABT_SAS)) != word || rt > 18) return NULL;
     if (v->regs.pstate & PSTATE_A32) return NULL;
-    vgic_access(v, true, off, false, 4, &value);
+    if (off < VGIC_FIXED_BYTES) { /* beyond these, a read may move list registers and wake others */
+        vgic_access(v, true, off, false, 4, &value);
+    } else if (!quick_guard_read(v->domain, ipa, &value)) {
+        return NULL;
+    }
     v->regs.x[rt] = (uint32_t)value;
     v->regs.pc += 4;
     hyp_stats.value[HYP_STAT_ENTRIES]++;

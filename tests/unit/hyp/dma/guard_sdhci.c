@@ -276,6 +276,23 @@ TEST(guard_sdhci, only_listed_registers_can_be_reached)
     EXPECT_FALSE(guard_access(&rig.other, (ipa_t){ RIG_REGS }, false, 4, &value));
 }
 
+TEST(guard_sdhci, the_quick_way_to_read_reads_the_same_and_kills_nobody)
+{
+    for (uint32_t at = 0; at < 0x1000; at += 2) {
+        test_row(at);
+        rig_ready();
+        uint64_t quick = 0, value = 0;
+        bool done = guard_read(&rig.domain, (ipa_t){ RIG_REGS + at }, &quick);
+        EXPECT_EQ(0, rig.kills);
+        EXPECT_EQ(done, rig_access(at, false, 4, &value) == GUARD_OK);
+        if (done) EXPECT_EQ(value, quick);
+    }
+    uint64_t value = 0;
+    EXPECT_FALSE(guard_read(&rig.domain, (ipa_t){ RIG_REGS - 4 }, &value));
+    EXPECT_FALSE(guard_read(&rig.domain, (ipa_t){ RIG_REGS + PAGE_SIZE }, &value));
+    EXPECT_FALSE(guard_read(&rig.other, (ipa_t){ RIG_REGS }, &value));
+}
+
 TEST(guard_sdhci, only_aligned_words_can_be_accessed)
 {
     static const struct {
@@ -373,6 +390,7 @@ static const struct {
     { "CMD3", SDCARD, false, 0, 0, 0x031a0000, GUARD_OK },
     { "CMD4", SDCARD, false, 0, 0, 0x04000000, GUARD_OPCODE },
     { "CMD5", SDCARD, false, 0, 0, 0x051a0000, GUARD_OPCODE },
+    { "ACMD6 of a width that is none", SDCARD, true, 3, 0, 0x061a0000, GUARD_ARGUMENT },
     { "CMD6 of an SD card, PIO", SDCARD, false, 0x00fffff1, 64 | 1 << 16, 0x063a0010, GUARD_OK },
     { "CMD6 of an SD card, DMA", SDCARD, false, 0x00fffff1, 64 | 1 << 16, 0x063a0011, GUARD_MODE },
     { "CMD6 of an SD card, a write", SDCARD, false, 0x00fffff1, 64 | 1 << 16, 0x063a0000,
