@@ -390,7 +390,6 @@ static const struct {
     { "CMD3", SDCARD, false, 0, 0, 0x031a0000, GUARD_OK },
     { "CMD4", SDCARD, false, 0, 0, 0x04000000, GUARD_OPCODE },
     { "CMD5", SDCARD, false, 0, 0, 0x051a0000, GUARD_OPCODE },
-    { "ACMD6 of a width that is none", SDCARD, true, 3, 0, 0x061a0000, GUARD_ARGUMENT },
     { "CMD6 of an SD card, PIO", SDCARD, false, 0x00fffff1, 64 | 1 << 16, 0x063a0010, GUARD_OK },
     { "CMD6 of an SD card, DMA", SDCARD, false, 0x00fffff1, 64 | 1 << 16, 0x063a0011, GUARD_MODE },
     { "CMD6 of an SD card, a write", SDCARD, false, 0x00fffff1, 64 | 1 << 16, 0x063a0000,
