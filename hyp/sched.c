@@ -114,16 +114,17 @@ static bool is_sliced(const struct vcpu *v)
 /* When EL2 must look again at this core while `next` (NULL: nobody) has it. */
 static uint64_t next_event(const struct core *c, struct vcpu *next, uint64_t now)
 {
-    uint64_t at = MIN(watchdog_next(), limit_next()), rank = next ? rank_of(next, now) : 0;
-    bool rival = false;
+    uint64_t at = watchdog_next(), mask_end = limit_next();
+    bool rival = false, is_shared = next && is_sliced(next);
+    uint64_t rank = is_shared ? rank_of(next, now) : 0;
+    at = MIN(at, mask_end);
     for (uint32_t i = 0; i < c->count; i++) {
         struct vcpu *v = c->list[i];
         if (v == next || v->state == VCPU_OFF) continue;
         if (v->state == VCPU_READY) {
             rival = true;
             if (v->cpu.period_ticks && !v->cpu.left_ticks) at = MIN(at, vcpu_refill_ticks(v));
-            if (next && rank_of(v, now) == rank && is_sliced(next))
-                at = MIN(at, c->slice_end_ticks);
+            if (is_shared && rank_of(v, now) == rank) at = MIN(at, c->slice_end_ticks);
         } else if (v != c->current) {
             at = MIN(at, timer_due(v));
         }

@@ -96,7 +96,7 @@ def micro_rows(folder):
     import disks
     import zeros
     systems = [build.system("bench", "peer"),
-               build.system("switch", "switch", second="switch", defines=("DRIVER_PMU", "DRIVER_BUDGET_US=3000"))]
+               build.system("switch", "switch", second="switch", defines=("DRIVER_PMU", "DRIVER_BUDGET_US=4500"))]
     found = {}
     for v in systems:
         out, err, _ = zeros.run_autorun(v, [disks.zeros(os.path.join(folder, "z.img"), 16 << 20)], timeout=180)
