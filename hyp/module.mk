@@ -15,6 +15,6 @@ hyp_TIGHT := -falign-functions=4 -falign-jumps=1 -falign-loops=1 -falign-labels=
 # Off every measured path: small rather than fast.
 # format.c is for people.
 lib/format.c_CFLAGS += -Os
-hyp_FAST := $(addprefix hyp/,aarch64/switch.c)
+hyp_FAST := $(addprefix hyp/,aarch64/switch.c trap.c)
 $(foreach file,$(hyp_RESIDENT),$(eval $(file)_CFLAGS += -flto -fno-fat-lto-objects $(hyp_TIGHT) $(if $(filter $(file),$(hyp_FAST)),,-Os)))
 hyp_LINK_LTO := -O2 $(hyp_TIGHT) -flto -flto-partition=one -fpie -fvisibility=hidden -fno-stack-protector -mgeneral-regs-only -mstrict-align
