@@ -125,7 +125,7 @@ TEST(manifest_read, reads_links_and_services)
     EXPECT_EQ(0x100000002, m.link[1].lba_first);
     EXPECT_EQ(0x300000004, m.link[1].lba_count);
     EXPECT_EQ(2, m.link[1].server);
-    EXPECT_EQ(5, m.service_count);
+    EXPECT_EQ(6, m.service_count);
     EXPECT_STR("fs", m.service[3].name);
     EXPECT_STR("fs", m.service[3].image.name);
     EXPECT_BYTES(hash, m.service[3].image.hash, 32);
@@ -346,7 +346,7 @@ TEST(manifest_read, more_than_fits_is_refused)
     } row[] = {
         { "/domains", DOMAIN_MAX - 4, NULL, "domains" },
         { "/links", LINK_MAX - 2, "", "links" },
-        { "/services", MANIFEST_SERVICE_MAX - 5, "", "services" },
+        { "/services", MANIFEST_SERVICE_MAX - 6, "", "services" },
         { "/domains/storage", BOOT_DEVICE_MAX - 1, "storage", "devices" },
     };
     for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
