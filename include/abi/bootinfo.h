@@ -47,9 +47,9 @@ struct boot_link {
     uint32_t intid;     /* interrupt of this side, edge */
     uint32_t
             own_client; /* 1: client is ours: layout of abi/link.h; resets and replays after a death */
-    uint32_t peer_domain; /* index of the other side's domain */
-    uint32_t read_only;   /* 1: writes must be refused by the server */
-    uint32_t id;          /* names the link in HVC_LINK_* */
+    uint32_t peer_domain;   /* index of the other side's domain */
+    uint32_t read_only;     /* 1: writes must be refused by the server */
+    uint32_t id;            /* names the link in HVC_LINK_* */
     uint32_t client_memory; /* 1: the window is all of the client's RAM */
 };
 

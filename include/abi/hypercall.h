@@ -55,7 +55,8 @@
 /* The line of a stock guest's emulated PL011. ERR_NO_ENTRY: no guest. Main's event interrupt comes when there is a first byte to read. */
 #define HVC_CONSOLE_READ (HVC_BASE + 17) /* x1 = domain -> x2 = byte count <= 32, x3..x6 bytes */
 #define HVC_CONSOLE_WRITE \
-    (HVC_BASE + 18) /* x1 = domain, x2 = byte count <= 24, x3..x5 bytes -> x1 = bytes there was room for */
+    (HVC_BASE +           \
+     18) /* x1 = domain, x2 = byte count <= 24, x3..x5 bytes -> x1 = bytes there was room for */
 
 enum hyp_stat {
     HYP_STAT_INTERRUPTS = 0, /* physical interrupts acknowledged at EL2 */

@@ -57,15 +57,15 @@ enum link_server_state {
 #define LINK_SRV_FEATURES_HI 0x02c
 #define LINK_SRV_PUBLISH \
     0x030 /* W: 1 = seal features and configuration. A later incarnation must publish the same or dies. */
-#define LINK_SRV_QUEUE       0x040 /* queue q at + q * 0x20, all R, valid while READY = 1 */
-#define LINK_SRV_QUEUE_STEP  0x020
-#define LINK_SRV_Q_READY     0x00 /* 1: ready */
-#define LINK_SRV_Q_SIZE      0x04 /* entries */
-#define LINK_SRV_Q_DESC      0x08 /* offset in the window, bytes */
-#define LINK_SRV_Q_AVAIL     0x0c
-#define LINK_SRV_Q_USED      0x10
-#define LINK_SRV_Q_RESUME    0x14 /* used.idx to go on from (stock clients; bit 31: valid) */
-#define LINK_SRV_CONFIG      0x100 /* W before PUBLISH: device configuration, LINK_CONFIG_MAX bytes */
+#define LINK_SRV_QUEUE      0x040 /* queue q at + q * 0x20, all R, valid while READY = 1 */
+#define LINK_SRV_QUEUE_STEP 0x020
+#define LINK_SRV_Q_READY    0x00 /* 1: ready */
+#define LINK_SRV_Q_SIZE     0x04 /* entries */
+#define LINK_SRV_Q_DESC     0x08 /* offset in the window, bytes */
+#define LINK_SRV_Q_AVAIL    0x0c
+#define LINK_SRV_Q_USED     0x10
+#define LINK_SRV_Q_RESUME   0x14  /* used.idx to go on from (stock clients; bit 31: valid) */
+#define LINK_SRV_CONFIG     0x100 /* W before PUBLISH: device configuration, LINK_CONFIG_MAX bytes */
 
 #define LINK_SRV_MAGIC_VALUE 0x4b4e4c5aU /* "ZLNK" */
 

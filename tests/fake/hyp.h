@@ -20,11 +20,11 @@ struct fake {
     struct core core[CORE_MAX];
     uint32_t pokes[CORE_MAX];
     err_t core_on_result;
-    bool is_deliverable; /* sched_wait finds an interrupt pending */
+    bool is_deliverable;        /* sched_wait finds an interrupt pending */
     uint32_t peeks, peek_limit; /* mapped now; how many may be */
     uint32_t timer_writes;
     err_t smmu_close_result, smmu_flush_result;
-    uint32_t guard_moves; /* guard_is_still says false so often, less one */
+    uint32_t guard_moves;              /* guard_is_still says false so often, less one */
     void (*on_kill)(struct domain *d); /* what domain_kill tells the links */
 
     bool is_logging;          /* calls below go to the log, one line each */

@@ -29,7 +29,7 @@ struct rig {
     struct manifest_link conf;
     struct link *link;
     struct domain *client, *server;
-    uint8_t *window; /* RIG_WINDOW_BYTES, page-aligned */
+    uint8_t *window;      /* RIG_WINDOW_BYTES, page-aligned */
     uint32_t ready_calls; /* life_start_ready with all links published */
 };
 

@@ -32,8 +32,8 @@ static struct {
         uint32_t kind, block;
         uint64_t number;
     } slot[FLIGHT];
-    uint32_t order[ENTRIES];    /* slot of the n-th posted request */
-    uint64_t holds[BLOCKS];     /* number that each block must hold; 0: never written */
+    uint32_t order[ENTRIES]; /* slot of the n-th posted request */
+    uint64_t holds[BLOCKS];  /* number that each block must hold; 0: never written */
     bool busy[BLOCKS];
     uint64_t posted, done;
 } c;
@@ -96,7 +96,8 @@ static void post(uint32_t s, uint32_t kind, uint32_t block)
     c.slot[s].block = block;
     c.slot[s].number = kind == SLOT_WRITE ? c.posted + 1 : c.holds[block];
     c.busy[block] = true;
-    for (uint32_t i = 0; i < BLOCK_BYTES; i += 512) { /* a number in each sector: half a write would show */
+    for (uint32_t i = 0; i < BLOCK_BYTES;
+         i += 512) { /* a number in each sector: half a write would show */
         mmio_write64(at(data + i), kind == SLOT_WRITE ? c.slot[s].number : ~0UL);
     }
     mmio_write32(at(HEADER + 16UL * s), kind == SLOT_WRITE ? BLK_OUT : BLK_IN);
@@ -150,7 +151,8 @@ static bool reap(void)
     uint16_t idx = mmio_read16(at(USED + 2));
     mmio_barrier();
     if ((uint16_t)(idx - c.used_seen) > (uint16_t)(c.avail_idx - c.used_seen)) {
-        test_fail(__FILE__, __LINE__, "used.idx is not between what was seen and avail.idx", idx, c.avail_idx);
+        test_fail(__FILE__, __LINE__, "used.idx is not between what was seen and avail.idx", idx,
+                  c.avail_idx);
         return false;
     }
     for (; c.used_seen != idx; c.used_seen++) {
@@ -238,7 +240,8 @@ TEST(stock, its_disk_never_goes_away_while_the_server_dies_at_every_step)
     uint64_t deaths = item(DOMAIN_ITEM_STATE, 2);
     rt_print("stock: %lu requests, %lu deaths", c.done, deaths);
     EXPECT_TRUE(deaths >= 200);
-    for (uint32_t block = 0; ok && block < BLOCKS; block++) { /* what was completed is what the disk holds */
+    for (uint32_t block = 0; ok && block < BLOCKS;
+         block++) { /* what was completed is what the disk holds */
         test_row(block);
         ok = !c.holds[block] || run_one(SLOT_READ, block);
     }
@@ -253,7 +256,8 @@ TEST(stock, a_server_that_lied_about_used_idx_costs_a_reset_and_no_more)
         test_row((int64_t)i);
         REQUIRE_TRUE(restart());
         REQUIRE_TRUE(run_one(SLOT_WRITE, 0));
-        mmio_write16(at(USED + 2), (uint16_t)(c.avail_idx + beyond[i])); /* as it would have: both may write it */
+        mmio_write16(at(USED + 2),
+                     (uint16_t)(c.avail_idx + beyond[i])); /* as it would have: both may write it */
         EXPECT_OK(rt_call(HVC_DOMAIN_KILL, DRIVER, CAUSE_KILLED, 0, x));
         revive();
         EXPECT_EQ(STATUS_READY | STATUS_NEEDS_RESET, link_get(R_STATUS));

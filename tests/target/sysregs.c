@@ -35,71 +35,32 @@ void el0_run(uint64_t pc, uint64_t pstate, uint64_t x1, uint64_t out[6]);
 
 /* Registers that a domain may read. */
 static const uint16_t allowed[] = {
-    REG(3, 0, 0, 0, 0),
-    REG(3, 0, 0, 0, 5),
-    REG(3, 0, 0, 0, 6), /* MIDR MPIDR REVIDR */
-    REG(3, 0, 1, 0, 0),
-    REG(3, 0, 1, 0, 2), /* SCTLR CPACR */
-    REG(3, 0, 2, 0, 0),
-    REG(3, 0, 2, 0, 1),
-    REG(3, 0, 2, 0, 2), /* TTBR0 TTBR1 TCR */
-    REG(3, 0, 4, 0, 0),
-    REG(3, 0, 4, 0, 1),
-    REG(3, 0, 4, 1, 0), /* SPSR ELR SP_EL0 */
-    REG(3, 0, 4, 2, 0),
-    REG(3, 0, 4, 2, 2),
-    REG(3, 0, 4, 2, 3), /* SPSel CurrentEL PAN */
-    REG(3, 0, 4, 2, 4),
-    REG(3, 0, 4, 6, 0),
+    REG(3, 0, 0, 0, 0), REG(3, 0, 0, 0, 5), REG(3, 0, 0, 0, 6), /* MIDR MPIDR REVIDR */
+    REG(3, 0, 1, 0, 0), REG(3, 0, 1, 0, 2),                     /* SCTLR CPACR */
+    REG(3, 0, 2, 0, 0), REG(3, 0, 2, 0, 1), REG(3, 0, 2, 0, 2), /* TTBR0 TTBR1 TCR */
+    REG(3, 0, 4, 0, 0), REG(3, 0, 4, 0, 1), REG(3, 0, 4, 1, 0), /* SPSR ELR SP_EL0 */
+    REG(3, 0, 4, 2, 0), REG(3, 0, 4, 2, 2), REG(3, 0, 4, 2, 3), /* SPSel CurrentEL PAN */
+    REG(3, 0, 4, 2, 4), REG(3, 0, 4, 6, 0),
     /* UAO ICC_PMR */
-    REG(3, 0, 5, 1, 0),
-    REG(3, 0, 5, 1, 1),
-    REG(3, 0, 5, 2, 0), /* AFSR0 AFSR1 ESR */
-    REG(3, 0, 6, 0, 0),
-    REG(3, 0, 7, 4, 0), /* FAR PAR */
-    REG(3, 0, 10, 2, 0),
-    REG(3, 0, 10, 3, 0), /* MAIR AMAIR */
-    REG(3, 0, 12, 0, 0),
-    REG(3, 0, 12, 1, 0),
-    REG(3, 0, 12, 1, 1), /* VBAR ISR DISR */
-    REG(3, 0, 12, 8, 0),
-    REG(3, 0, 12, 8, 2),
-    REG(3, 0, 12, 8, 3), /* ICC_IAR0 HPPIR0 BPR0 */
-    REG(3, 0, 12, 8, 4),
-    REG(3, 0, 12, 9, 0),
-    REG(3, 0, 12, 11, 3), /* AP0R0 AP1R0 RPR */
-    REG(3, 0, 12, 12, 0),
-    REG(3, 0, 12, 12, 2),
-    REG(3, 0, 12, 12, 3), /* IAR1 HPPIR1 BPR1 */
-    REG(3, 0, 12, 12, 4),
-    REG(3, 0, 12, 12, 5),
-    REG(3, 0, 12, 12, 6), /* CTLR SRE IGRPEN0 */
-    REG(3, 0, 12, 12, 7),
-    REG(3, 0, 13, 0, 1),
-    REG(3, 0, 13, 0, 4), /* IGRPEN1 CONTEXTIDR TPIDR */
-    REG(3, 0, 14, 1, 0), /* CNTKCTL */
-    REG(3, 1, 0, 0, 0),
-    REG(3, 1, 0, 0, 1),
-    REG(3, 1, 0, 0, 7), /* CCSIDR CLIDR AIDR */
-    REG(3, 2, 0, 0, 0), /* CSSELR */
-    REG(3, 3, 0, 0, 1),
-    REG(3, 3, 0, 0, 7), /* CTR DCZID */
-    REG(3, 3, 4, 2, 0),
-    REG(3, 3, 4, 2, 1),
-    REG(3, 3, 4, 2, 6), /* NZCV DAIF SSBS */
-    REG(3, 3, 4, 4, 0),
-    REG(3, 3, 4, 4, 1), /* FPCR FPSR */
-    REG(3, 3, 13, 0, 2),
-    REG(3, 3, 13, 0, 3), /* TPIDR_EL0 TPIDRRO_EL0 */
-    REG(3, 3, 14, 0, 0),
-    REG(3, 3, 14, 0, 1),
-    REG(3, 3, 14, 0, 2), /* CNTFRQ CNTPCT CNTVCT */
-    REG(3, 3, 14, 2, 0),
-    REG(3, 3, 14, 2, 1),
-    REG(3, 3, 14, 2, 2), /* CNTP: emulated */
-    REG(3, 3, 14, 3, 0),
-    REG(3, 3, 14, 3, 1),
-    REG(3, 3, 14, 3, 2), /* CNTV */
+    REG(3, 0, 5, 1, 0), REG(3, 0, 5, 1, 1), REG(3, 0, 5, 2, 0),       /* AFSR0 AFSR1 ESR */
+    REG(3, 0, 6, 0, 0), REG(3, 0, 7, 4, 0),                           /* FAR PAR */
+    REG(3, 0, 10, 2, 0), REG(3, 0, 10, 3, 0),                         /* MAIR AMAIR */
+    REG(3, 0, 12, 0, 0), REG(3, 0, 12, 1, 0), REG(3, 0, 12, 1, 1),    /* VBAR ISR DISR */
+    REG(3, 0, 12, 8, 0), REG(3, 0, 12, 8, 2), REG(3, 0, 12, 8, 3),    /* ICC_IAR0 HPPIR0 BPR0 */
+    REG(3, 0, 12, 8, 4), REG(3, 0, 12, 9, 0), REG(3, 0, 12, 11, 3),   /* AP0R0 AP1R0 RPR */
+    REG(3, 0, 12, 12, 0), REG(3, 0, 12, 12, 2), REG(3, 0, 12, 12, 3), /* IAR1 HPPIR1 BPR1 */
+    REG(3, 0, 12, 12, 4), REG(3, 0, 12, 12, 5), REG(3, 0, 12, 12, 6), /* CTLR SRE IGRPEN0 */
+    REG(3, 0, 12, 12, 7), REG(3, 0, 13, 0, 1), REG(3, 0, 13, 0, 4),   /* IGRPEN1 CONTEXTIDR TPIDR */
+    REG(3, 0, 14, 1, 0),                                              /* CNTKCTL */
+    REG(3, 1, 0, 0, 0), REG(3, 1, 0, 0, 1), REG(3, 1, 0, 0, 7),       /* CCSIDR CLIDR AIDR */
+    REG(3, 2, 0, 0, 0),                                               /* CSSELR */
+    REG(3, 3, 0, 0, 1), REG(3, 3, 0, 0, 7),                           /* CTR DCZID */
+    REG(3, 3, 4, 2, 0), REG(3, 3, 4, 2, 1), REG(3, 3, 4, 2, 6),       /* NZCV DAIF SSBS */
+    REG(3, 3, 4, 4, 0), REG(3, 3, 4, 4, 1),                           /* FPCR FPSR */
+    REG(3, 3, 13, 0, 2), REG(3, 3, 13, 0, 3),                         /* TPIDR_EL0 TPIDRRO_EL0 */
+    REG(3, 3, 14, 0, 0), REG(3, 3, 14, 0, 1), REG(3, 3, 14, 0, 2),    /* CNTFRQ CNTPCT CNTVCT */
+    REG(3, 3, 14, 2, 0), REG(3, 3, 14, 2, 1), REG(3, 3, 14, 2, 2),    /* CNTP: emulated */
+    REG(3, 3, 14, 3, 0), REG(3, 3, 14, 3, 1), REG(3, 3, 14, 3, 2),    /* CNTV */
 };
 
 /* Not written by the tests: they would change how this image runs, or they change by themselves. */
