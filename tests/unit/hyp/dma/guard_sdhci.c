@@ -403,6 +403,7 @@ static const struct {
       GUARD_ARGUMENT },
     { "ACMD6", SDCARD, true, 2, 0, 0x061a0000, GUARD_OK },
     { "ACMD6: another width", SDCARD, true, 3, 0, 0x061a0000, GUARD_ARGUMENT },
+    { "ACMD6: another width", SDCARD, true, 3, 0, 0x061a0000, GUARD_ARGUMENT },
     { "ACMD6 as SWITCH", SDCARD, true, 0x03b30100, 0, 0x061a0000, GUARD_ARGUMENT },
     { "SWITCH: bus width", MMCARD, false, 0x03b70100, 0, 0x061b0000, GUARD_OK },
     { "SWITCH: timing", MMCARD, false, 0x03b90100, 0, 0x061b0000, GUARD_OK },
