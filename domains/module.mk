@@ -19,6 +19,14 @@ $(foreach name,crash hang wild-read wild-write never-eoi-timer no-notify-and-sle
 $(foreach name,lie-used-id lie-used-len,$(eval $(call fault_build,$(name),complete)))
 $(foreach name,wild-dma wild-guard,$(eval $(call fault_build,$(name),submit)))
 
+# The entropy domain, and its fault builds: one lies (constant bytes), one has its device write elsewhere.
+DOMAINS += rng rng-lie rng-wild
+rng_SRCS := domains/rng/main.c
+rng-lie_SRCS := domains/rng/main.c domains/faults/rng_lie.c
+rng-lie_LINK := -Wl,--wrap=virtq_fetch,--wrap=virtq_complete
+rng-wild_SRCS := domains/rng/main.c domains/faults/rng_wild.c
+rng-wild_LINK := -Wl,--wrap=virtq_post
+
 # Kill points: the storage domain that dies at a chosen step. The linker puts a step before and after each of these functions
 # (ld --wrap), so that the product has no trace of it.
 DOMAINS += storage-points

@@ -54,7 +54,7 @@ static void refuse(struct domain *d, const char *what, const char *why)
     log_line("hyp: %s: refused: %s %s", d->name, what, why);
 }
 
-/* A PCI function for this domain: BAR0 assigned, stream closed but reported. */
+/* A PCI function for this domain: BARs assigned, stream closed but reported. */
 static bool device_pci(struct boot *b, struct domain *d, struct domain_device *dev,
                        const struct manifest_device *conf)
 {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # EL0 programs: all of servers/NAME and servers/rt, plus the folders of servers/ and the libraries in NAME_LIBS.
 # burn and hostile-client are programs of the tests.
-SERVERS := init supervisor console fs shell burn hostile-client crashlog
+SERVERS := init supervisor console fs shell burn hostile-client crashlog random
 
 server_rt_SRCS := $(wildcard servers/rt/*.c servers/rt/*.S)
 

@@ -175,7 +175,7 @@ static INIT_CODE err_t place_bar(uint32_t slot, uint32_t index, struct pa_range 
     return OK;
 }
 
-INIT_CODE err_t pci_assign(uint32_t slot, struct pa_range *bar0)
+INIT_CODE err_t pci_assign(uint32_t slot, struct pa_range *regs)
 {
     const struct pci_function *f = NULL;
     for (uint32_t i = 0; i < pci.count; i++) {
@@ -186,14 +186,17 @@ INIT_CODE err_t pci_assign(uint32_t slot, struct pa_range *bar0)
     if (is_bridge) return ERR_NOT_SUPPORTED;
     quiet(slot, 0);
     mmio_write32(config(slot, 0, REG_ROM), 0);
+    *regs = (struct pa_range){ { 0 }, 0 };
+    uint32_t wanted = 0, common = f->vendor == VIRTIO_VENDOR ? cap_find(slot, VIRTIO_COMMON) : 0;
+    if (common != 0) wanted = mmio_read8(config(slot, 0, common + VIRTIO_CAP_BAR));
     bool is_64;
     for (uint32_t i = 0; i < BAR_COUNT; i += is_64 ? 2 : 1) {
         struct pa_range range;
         err_t err = place_bar(slot, i, &range, &is_64);
         if (err != OK) return err;
-        if (i == 0) *bar0 = range;
+        if (i == wanted) *regs = range;
     }
-    if (bar0->size_bytes == 0) return ERR_NOT_SUPPORTED;
+    if (regs->size_bytes == 0) return ERR_NOT_SUPPORTED; /* guards: T-891 */
     mmio_write16(config(slot, 0, REG_COMMAND), (uint16_t)COMMAND_MEMORY);
     return OK;
 }

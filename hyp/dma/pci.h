@@ -21,9 +21,10 @@ uint32_t pci_function_count(void);
 const struct pci_function *pci_function_at(uint32_t index);
 /**
  * Assigns BARs (each page-aligned, from the bridge's 32-bit window), turns memory decoding on, bus mastering stays off.
- * *bar0 gets BAR0, whole pages. ERR_NO_ENTRY: no such function. ERR_NO_MEMORY: window full. ERR_NOT_SUPPORTED: a bridge, no memory BAR 0,
- * or a BAR that is no power of two. ERR_IO: a BAR does not keep its address. On error memory decoding stays off. Context: EL2 boot.
+ * *regs gets BAR 0, of a virtio device the BAR of its common structure; whole pages. ERR_NO_ENTRY: no such function. ERR_NO_MEMORY: window
+ * full. ERR_NOT_SUPPORTED: a bridge, no memory there, or a BAR that is no power of two. ERR_IO: a BAR does not keep its address. On error
+ * memory decoding stays off. Context: EL2 boot.
  */
-err_t pci_assign(uint32_t slot, struct pa_range *bar0) MUST_CHECK;
+err_t pci_assign(uint32_t slot, struct pa_range *regs) MUST_CHECK;
 /** Bus mastering of an assigned function. Context: EL2, any; two config accesses. */
 void pci_bus_master(uint32_t slot, bool on);

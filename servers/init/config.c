@@ -6,7 +6,8 @@
 
 #include "lib/string.h"
 
-#define BLOCK_TYPE 2 /* virtio */
+#define BLOCK_TYPE   2 /* virtio */
+#define ENTROPY_TYPE 4
 
 err_t config_read(const struct manifest *m, uint64_t manifest_bytes, struct config *out)
 {
@@ -23,6 +24,7 @@ err_t config_read(const struct manifest *m, uint64_t manifest_bytes, struct conf
         struct config_link *link = &out->link[out->link_count];
         (void)str_copy(link->name, sizeof(link->name), from->name);
         link->is_disk = from->device_id == BLOCK_TYPE && from->client == 0;
+        link->is_entropy = from->device_id == ENTROPY_TYPE && from->client == 0;
     }
     return OK;
 }

@@ -7,7 +7,8 @@
 
 struct config_link {
     char name[BOOT_NAME_MAX];
-    bool is_disk; /* a block link whose client is main */
+    bool is_disk;    /* a block link whose client is main */
+    bool is_entropy; /* the same for one of random bytes */
 };
 
 struct config {

@@ -15,7 +15,7 @@
 
 #define DISK_MAX      4
 #define FS_BADGE      0x100 /* of those who may attach; sessions have other low bytes */
-#define FIXED_COUNT   4     /* supervisor, console, shell, crashlog */
+#define FIXED_COUNT   5     /* supervisor, console, shell, crashlog, random */
 #define PROGRAM_MAX   (FIXED_COUNT + DISK_MAX)
 #define BIT_TIMER     BIT(PROGRAM_MAX)
 #define CLIENT_RIGHTS (RIGHT_WRITE | RIGHT_DUP | RIGHT_GRANT)
@@ -28,7 +28,7 @@ static struct {
     const void *pack; /* read-only; its files' hashes are checked before use */
     handle_t notification, timer;
     handle_t faults; /* the supervisor's endpoint, badge SUP_BADGE_FAULTS */
-    struct program supervisor, console, shell, crashlog, fs[DISK_MAX];
+    struct program supervisor, console, shell, crashlog, random, fs[DISK_MAX];
     uint32_t fs_count;
     uint64_t start_ns[PROGRAM_MAX]; /* a pending start; 0: none */
 } init;
@@ -192,6 +192,26 @@ static void prepare_crashlog(void)
     p->faults = init.faults;
 }
 
+/* As with crashlog: a manifest need not have it. With no link it has the firmware's seed alone. */
+static void prepare_random(void)
+{
+    struct program *p = &init.random;
+    char name[STARTUP_NAME_MAX];
+    if (config_service(&init.config, "random") == NULL || !load(p, "random") ||
+        program_make_endpoint(p) != OK) {
+        return;
+    }
+    program_give(p, "bootinfo", startup_handle("bootinfo"), RIGHT_READ);
+    program_give(p, "log", startup_handle("log"), RIGHT_WRITE);
+    for (uint32_t i = 0; i < init.config.link_count; i++) {
+        if (!init.config.link[i].is_entropy) continue;
+        (void)format(name, sizeof(name), "link:%s", init.config.link[i].name);
+        program_give(p, "link", startup_handle(name), RIGHT_ALL);
+    }
+    p->faults = init.faults;
+    program_give(&init.shell, "random", badge(p, 1), CLIENT_RIGHTS);
+}
+
 static void prepare(void)
 {
     program_init(&init.shell, "shell");
@@ -199,6 +219,7 @@ static void prepare(void)
     program_init(&init.supervisor, "supervisor");
     program_init(&init.console, "console");
     program_init(&init.crashlog, "crashlog");
+    program_init(&init.random, "random");
     prepare_supervisor();
     prepare_console();
     prepare_shell();
@@ -208,6 +229,7 @@ static void prepare(void)
         }
     }
     prepare_crashlog();
+    prepare_random();
 }
 
 /* The programs in starting order. NULL past the end. */
@@ -217,7 +239,8 @@ static struct program *program_at(uint32_t index)
     if (index == 1) return &init.console;
     if (index < 2 + init.fs_count) return &init.fs[index - 2];
     if (index == 2 + init.fs_count) return &init.shell;
-    return index == 3 + init.fs_count ? &init.crashlog : NULL;
+    if (index == 3 + init.fs_count) return &init.crashlog;
+    return index == 4 + init.fs_count ? &init.random : NULL;
 }
 
 static void start(uint32_t index)

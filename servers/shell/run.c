@@ -28,6 +28,8 @@ static const struct shell_command table[] = {
     { "poweroff", "poweroff", "unmount the disks and switch off", 1, 1, cmd_poweroff },
     { "ps", "ps", "processes", 1, 1, cmd_ps },
     { "pwd", "pwd", "print the current directory", 1, 1, cmd_pwd },
+    { "random", "random [BYTES]", "bytes out of the entropy pool, in hex; or its sources", 1, 2,
+      cmd_random },
     { "reboot", "reboot", "unmount the disks and start anew", 1, 1, cmd_poweroff },
     { "repeat", "repeat N COMMAND...", "run it N times; $n in its words is the round", 3, WORD_MAX,
       cmd_repeat },

@@ -134,6 +134,7 @@ int cmd_mv(struct shell *sh, size_t count, const char *const *word);
 int cmd_poweroff(struct shell *sh, size_t count, const char *const *word);
 int cmd_ps(struct shell *sh, size_t count, const char *const *word);
 int cmd_pwd(struct shell *sh, size_t count, const char *const *word);
+int cmd_random(struct shell *sh, size_t count, const char *const *word);
 int cmd_repeat(struct shell *sh, size_t count, const char *const *word);
 int cmd_rm(struct shell *sh, size_t count, const char *const *word);
 int cmd_rmdir(struct shell *sh, size_t count, const char *const *word);

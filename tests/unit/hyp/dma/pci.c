@@ -264,6 +264,26 @@ TEST(pci, assign_gives_whole_pages_from_the_window_as_the_cpu_sees_it)
     EXPECT_EQ(0, get(nvme, 0x14, 4));
 }
 
+TEST(pci, a_virtio_device_gives_the_bar_of_its_common_structure)
+{
+    start();
+    struct model_function *f = plug_virtio(2, 0x1044, 0x103); /* the model has it in BAR 4 */
+    f->bar_mask[1] = 0xfffff000;
+    f->bar_type[4] = 4 | 8; /* 64 bits, prefetchable */
+    f->bar_mask[4] = 0xffffc000;
+    f->bar_mask[5] = UINT32_MAX;
+    struct pa_range regs = { { 1 }, 1 };
+    EXPECT_OK(pci_start(&platform));
+    EXPECT_OK(pci_assign(2, &regs));
+    EXPECT_EQ(0x4000, regs.size_bytes);
+    EXPECT_EQ(get(f, 0x20, 4) & ~0xfU, regs.start.raw - 0x20000000);
+    put(f, 0x44, 1, 6); /* a BAR that there is not */
+    EXPECT_EQ(ERR_NOT_SUPPORTED, pci_assign(2, &regs));
+    EXPECT_EQ(0, regs.size_bytes);
+    put(f, 0x44, 1, 0); /* one that is not implemented */
+    EXPECT_EQ(ERR_NOT_SUPPORTED, pci_assign(2, &regs));
+}
+
 TEST(pci, assign_places_every_memory_bar_apart)
 {
     struct model_function *f = start();

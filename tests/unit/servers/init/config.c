@@ -32,6 +32,8 @@ static void start(void)
     link_to("net0", 1, 0);
     link_to("disk0", 2, 0);
     link_to("disk1", 2, 3);
+    link_to("entropy", 4, 0);
+    link_to("entropy2", 4, 3);
     service("fs", "fs.v2");
     service("shell", "shell");
 }
@@ -41,11 +43,15 @@ TEST(init_config, reads_services_and_links_in_order)
     start();
     EXPECT_EQ(OK, config_read(&m, sizeof(m), &c));
     EXPECT_EQ(2, c.service_count);
-    EXPECT_EQ(3, c.link_count);
+    EXPECT_EQ(5, c.link_count);
     EXPECT_STR("net0", c.link[0].name);
     EXPECT_EQ(false, c.link[0].is_disk);
     EXPECT_EQ(true, c.link[1].is_disk);
     EXPECT_EQ(false, c.link[2].is_disk);
+    EXPECT_EQ(false, c.link[3].is_disk);
+    EXPECT_EQ(false, c.link[2].is_entropy);
+    EXPECT_EQ(true, c.link[3].is_entropy);
+    EXPECT_EQ(false, c.link[4].is_entropy);
     REQUIRE_TRUE(config_service(&c, "fs") != NULL);
     EXPECT_STR("fs.v2", config_service(&c, "fs")->image.name);
     EXPECT_EQ('f', config_service(&c, "fs")->image.hash[0]);
