@@ -6,6 +6,7 @@ import re
 import disks
 import variants
 import zeros
+from idle import counters
 from test_restart import generation, wait_generation
 
 DEVICE = ("-device", "virtio-rng-pci,addr=4,disable-legacy=on,iommu_platform=on")
@@ -47,6 +48,14 @@ def test_rng_domain_gives_bytes_and_comes_back_when_killed(tmp):
         assert given(m) == before + 32, "the new incarnation gives nothing"
     draws_differ(m)
     assert "entropy link" not in m.log()
+    m.drain(2.0)
+    m.qmp("stop")
+    before = counters(m)
+    m.qmp("cont")
+    m.drain(3.0)
+    m.qmp("stop")
+    assert counters(m) == before, "interrupts or timers at the prompt"
+    m.qmp("cont")
     assert m.domains()["rng"]["cause"] == "killed"
     assert generation(m) == 0, "the storage domain died, too"
     assert len(draw(m, 100)) == 100
