@@ -7,7 +7,7 @@
 #include "hyp/trace.h"
 #include "lib/string.h"
 
-#define TRACE_LOOK_MAX 256 /* records looked at: the search is bounded whoever fills the ring */
+#define TRACE_LOOK_MAX 128 /* records looked at: the search is bounded whoever fills the ring */
 
 /* One a domain: a second death overwrites the first. */
 static struct domain_dump dumps[DOMAIN_MAX];
