@@ -29,9 +29,9 @@ STATIC_ASSERT(VTCR_VALUE == 0x80003559UL, "by hand, Arm ARM VTCR_EL2");
 /* CNTHCTL_EL2: EL1 reads the physical counter; its physical timer traps, until it uses it. */
 #define CNTHCTL_TRAP 1
 #define CNTHCTL_OPEN 3
-#define PSTATE_PAN        BIT(22)
-#define PSTATE_NZCV       BITS(31, 28)
-#define ESR_IL            BIT(25) /* the instruction has 32 bits */
+#define PSTATE_PAN   BIT(22)
+#define PSTATE_NZCV  BITS(31, 28)
+#define ESR_IL       BIT(25) /* the instruction has 32 bits */
 
 void fpsimd_save(uint64_t *fp);
 void fpsimd_load(const uint64_t *fp);
