@@ -112,7 +112,8 @@ def test_linux_or_any_guest_gets_a_device_tree_that_says_what_the_manifest_says(
 
 
 @pytest.mark.parametrize("memory, image, why", [(2 << 20, IMAGE, "memory"), (8 << 20, b"MZ" * 100, "no arm64 Image"),
-                                                (8 << 20, IMAGE[:8] + b"\xff" * 8 + IMAGE[16:], "text_offset")])
+                                                (8 << 20, IMAGE[:8] + b"\xff" * 8 + IMAGE[16:], "text_offset")],
+                         ids=["memory", "magic", "text_offset"])
 def test_linux_or_any_guest_that_cannot_start_is_refused_at_build(memory, image, why):
     tree = mkguest.tree_of(mkguest.compile_tree(MANIFEST % memory))
     with pytest.raises(mkguest.Refused, match=why):
