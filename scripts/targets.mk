@@ -105,7 +105,8 @@ hostile: all ## the hostile suite at a hundredth of its trials, SMMU, then the D
 	@$(PYTHON) tests/hostile/run.py --verbose --seed $(or $(SEED),1) --case $(or $(CASE),1-72) --dma guard
 soak: all ## hours: all trials, kill points, every mutant: SEED=1 SHARD=i/n; reports into build/report
 	@mkdir -p $(BUILD)/report
-	@status=0; $(PYTHON) tests/hostile/run.py --full --seed $(or $(SEED),1) --shard $(or $(SHARD),1/1) --report $(BUILD)/report/hostile.md || status=1; \
+	@status=0; $(PYTHON) scripts/kill_points.py --shard $(or $(SHARD),1/1) --report $(BUILD)/report/kill_points.md || status=1; \
+	$(PYTHON) tests/hostile/run.py --full --seed $(or $(SEED),1) --shard $(or $(SHARD),1/1) --report $(BUILD)/report/hostile.md || status=1; \
 	$(PYTHON) tests/hostile/run.py --full --seed $(or $(SEED),1) --shard $(or $(SHARD),1/1) --dma guard --report $(BUILD)/report/hostile-guard.md || status=1; \
 	scripts/mutate.sh --guards --shard $(or $(SHARD),1/1) --report $(BUILD)/report/mutation.md || status=1; exit $$status
 mutate: all ## removes each check named in tests/guards.tsv and runs its test; COUNT=20 SEED=1 for a few

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """One ZerOS machine in QEMU: boot, type, expect, QMP, look at memory. Every wait has a deadline; QEMU's stderr is kept."""
 import atexit
+import ctypes
 import json
 import os
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -22,6 +24,11 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]")
 TMP = tempfile.mkdtemp(prefix="zeros-test-")
 atexit.register(shutil.rmtree, TMP, ignore_errors=True)
 alive = []  # machines not yet ended: the fixture ends them
+
+
+def end_with_parent():
+    """In the child: QEMU ends when the test that started it does, however that happened."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class MachineError(AssertionError):
@@ -61,7 +68,7 @@ class Machine:
             "-chardev", f"socket,id=ser0,fd={ser_child.fileno()}", "-serial", "chardev:ser0",
             "-chardev", f"socket,id=qmp0,fd={qmp_child.fileno()}", "-mon", "chardev=qmp0,mode=control"]
         with open(self.stderr_path, "wb") as err:
-            self.proc = subprocess.Popen(full, stdin=subprocess.DEVNULL, stdout=err, stderr=err, cwd=self.dir,
+            self.proc = subprocess.Popen(full, preexec_fn=end_with_parent, stdin=subprocess.DEVNULL, stdout=err, stderr=err, cwd=self.dir,
                                          pass_fds=(ser_child.fileno(), qmp_child.fileno()))
         ser_child.close()
         qmp_child.close()
