@@ -163,6 +163,20 @@ TEST(probe, hypercalls_on_domains_that_are_not_there_are_errors)
     EXPECT_NE(OK, rt_call(HVC_STATS, UINT64_MAX, 0, 0, NULL));
 }
 
+TEST(probe, psci_of_a_vcpu_that_the_domain_has_not_is_invalid_and_starts_nothing)
+{
+    enum { PSCI_INVALID = -2, CPU_ON = 0, AFFINITY_INFO = 1 };
+    static const uint64_t call[] = { [CPU_ON] = 0xc4000003, [AFFINITY_INFO] = 0xc4000004 };
+    uint64_t count = rt_boot()->vcpu_count;
+    const uint64_t target[] = { count, 3, VCPU_MAX, 15, 0x100, BIT(32), BIT(63), UINT64_MAX };
+    for (size_t i = 0; i < ARRAY_COUNT(target); i++) {
+        test_row((int64_t)i);
+        EXPECT_EQ(PSCI_INVALID, (int32_t)rt_call(call[CPU_ON], target[i], 0, 0, NULL));
+        EXPECT_EQ(PSCI_INVALID, (int32_t)rt_call(call[AFFINITY_INFO], target[i], 0, 0, NULL));
+    }
+    EXPECT_EQ(PSCI_INVALID, (int32_t)rt_call(call[AFFINITY_INFO], 0, 1, 0, NULL)); /* level 1 */
+}
+
 TEST(probe, main_cannot_kill_itself_by_hypercall)
 {
     EXPECT_NE(OK, rt_call(HVC_DOMAIN_KILL, 0, CAUSE_KILLED, 0, NULL));
